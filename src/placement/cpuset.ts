@@ -1,0 +1,218 @@
+/**
+ * An immutable set of CPU ids, kept as a bitset of 32-bit words.
+ *
+ * The text form is the kernel's list format (`0,2-3,8`), see `cpuset(7)` "List format". Two sets that hold the
+ * same ids have the same words (no trailing zero words), so equality is a word-by-word comparison.
+ */
+export class Cpuset {
+  static readonly EMPTY = new Cpuset(new Uint32Array(0));
+
+  readonly #words: Uint32Array;
+  #size = -1;
+  #text: string | undefined;
+
+  private constructor(words: Uint32Array) {
+    this.#words = words;
+  }
+
+  /** Takes ownership of `words`; trailing zero words are cut off. */
+  static #of(words: Uint32Array): Cpuset {
+    let length = words.length;
+    while (length > 0 && words[length - 1] === 0) length--;
+    if (length === 0) return Cpuset.EMPTY;
+    return new Cpuset(length === words.length ? words : words.slice(0, length));
+  }
+
+  /** The set of the given ids. Ids are non-negative integers; their order and duplicates do not matter. */
+  static from(ids: Iterable<number>): Cpuset {
+    const list = Array.isArray(ids) ? (ids as number[]) : [...ids];
+    let max = -1;
+    for (const id of list) if (id > max) max = id;
+    const words = new Uint32Array((max >> 5) + 1);
+    for (const id of list) words[id >> 5]! |= 1 << (id & 31);
+    return Cpuset.#of(words);
+  }
+
+  /** All ids from `first` to `last`, both included. Empty when `last < first`. */
+  static range(first: number, last: number): Cpuset {
+    if (last < first) return Cpuset.EMPTY;
+    const words = new Uint32Array((last >> 5) + 1);
+    for (let id = first; id <= last; id++) words[id >> 5]! |= 1 << (id & 31);
+    return Cpuset.#of(words);
+  }
+
+  /** The set whose bit `i` of word `w` stands for id `32 w + i`. The words are copied. */
+  static fromWords(words: Uint32Array): Cpuset {
+    return Cpuset.#of(words.slice());
+  }
+
+  /** A copy of the bits: bit `i` of word `w` stands for id `32 w + i`; no trailing zero words. */
+  toWords(): Uint32Array {
+    return this.#words.slice();
+  }
+
+  /** Union of any number of sets. */
+  static union(sets: Iterable<Cpuset>): Cpuset {
+    let all = Cpuset.EMPTY;
+    for (const set of sets) all = all.union(set);
+    return all;
+  }
+
+  /** Number of ids in the set. */
+  get size(): number {
+    if (this.#size < 0) {
+      let size = 0;
+      for (const word of this.#words) size += popcount(word);
+      this.#size = size;
+    }
+    return this.#size;
+  }
+
+  get isEmpty(): boolean {
+    return this.#words.length === 0;
+  }
+
+  /** Lowest id, or -1 if the set is empty. */
+  get first(): number {
+    for (let w = 0; w < this.#words.length; w++) {
+      const word = this.#words[w]!;
+      if (word !== 0) return (w << 5) + lowestBit(word);
+    }
+    return -1;
+  }
+
+  /** Highest id, or -1 if the set is empty. */
+  get last(): number {
+    const w = this.#words.length - 1;
+    return w < 0 ? -1 : (w << 5) + 31 - Math.clz32(this.#words[w]!);
+  }
+
+  has(id: number): boolean {
+    return ((this.#words[id >> 5] ?? 0) & (1 << (id & 31))) !== 0;
+  }
+
+  equals(other: Cpuset): boolean {
+    if (this === other) return true;
+    const a = this.#words;
+    const b = other.#words;
+    if (a.length !== b.length) return false;
+    for (let w = 0; w < a.length; w++) if (a[w] !== b[w]) return false;
+    return true;
+  }
+
+  isSubsetOf(other: Cpuset): boolean {
+    const a = this.#words;
+    const b = other.#words;
+    if (a.length > b.length) return false;
+    for (let w = 0; w < a.length; w++) if ((a[w]! & ~b[w]!) !== 0) return false;
+    return true;
+  }
+
+  intersects(other: Cpuset): boolean {
+    const a = this.#words;
+    const b = other.#words;
+    const length = Math.min(a.length, b.length);
+    for (let w = 0; w < length; w++) if ((a[w]! & b[w]!) !== 0) return true;
+    return false;
+  }
+
+  union(other: Cpuset): Cpuset {
+    if (other.isSubsetOf(this)) return this;
+    if (this.isSubsetOf(other)) return other;
+    const [long, short] =
+      this.#words.length >= other.#words.length ? [this.#words, other.#words] : [other.#words, this.#words];
+    const words = long.slice();
+    for (let w = 0; w < short.length; w++) words[w]! |= short[w]!;
+    return Cpuset.#of(words);
+  }
+
+  intersect(other: Cpuset): Cpuset {
+    if (this.isSubsetOf(other)) return this;
+    const length = Math.min(this.#words.length, other.#words.length);
+    const words = this.#words.slice(0, length);
+    for (let w = 0; w < length; w++) words[w]! &= other.#words[w]!;
+    return Cpuset.#of(words);
+  }
+
+  /** The ids of this set that are not in `other`. */
+  minus(other: Cpuset): Cpuset {
+    if (!this.intersects(other)) return this;
+    const words = this.#words.slice();
+    const length = Math.min(words.length, other.#words.length);
+    for (let w = 0; w < length; w++) words[w]! &= ~other.#words[w]!;
+    return Cpuset.#of(words);
+  }
+
+  /** Number of ids in both sets; nothing is allocated. */
+  countCommon(other: Cpuset): number {
+    const length = Math.min(this.#words.length, other.#words.length);
+    let count = 0;
+    for (let w = 0; w < length; w++) count += popcount(this.#words[w]! & other.#words[w]!);
+    return count;
+  }
+
+  /** The `count` lowest ids (all of them if the set holds fewer). */
+  lowest(count: number): Cpuset {
+    if (count >= this.size) return this;
+    const ids: number[] = [];
+    for (const id of this) {
+      if (ids.length === count) break;
+      ids.push(id);
+    }
+    return Cpuset.from(ids);
+  }
+
+  /** Ids in ascending order. */
+  *[Symbol.iterator](): IterableIterator<number> {
+    for (let w = 0; w < this.#words.length; w++) {
+      let word = this.#words[w]!;
+      while (word !== 0) {
+        const bit = lowestBit(word);
+        yield (w << 5) + bit;
+        word &= word - 1;
+      }
+    }
+  }
+
+  /** Ids in ascending order, as an array. */
+  toArray(): number[] {
+    return [...this];
+  }
+
+  /** The kernel's list format with the shortest ranges, e.g. `0,2-3,8`; the empty string for the empty set. */
+  toString(): string {
+    if (this.#text === undefined) {
+      const parts: string[] = [];
+      let start = -1;
+      let previous = -2;
+      for (const id of this) {
+        if (id !== previous + 1) {
+          if (start >= 0) parts.push(rangeText(start, previous));
+          start = id;
+        }
+        previous = id;
+      }
+      if (start >= 0) parts.push(rangeText(start, previous));
+      this.#text = parts.join(',');
+    }
+    return this.#text;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
+
+function rangeText(first: number, last: number): string {
+  return first === last ? `${first}` : `${first}-${last}`;
+}
+
+function popcount(word: number): number {
+  let v = word - ((word >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
+}
