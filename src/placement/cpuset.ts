@@ -54,7 +54,8 @@ export class Cpuset {
   /** Union of any number of sets. */
   static union(sets: Iterable<Cpuset>): Cpuset {
     let all = Cpuset.EMPTY;
-    for (const set of sets) all = all.union(set);
+    // Sets that many containers share are the same object: looked at once.
+    for (const set of new Set(sets)) all = all.union(set);
     return all;
   }
 

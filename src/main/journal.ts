@@ -1,0 +1,57 @@
+import type { Move } from '../placement/plan.ts';
+
+/** What an event did, as log and journal tell it. CPU sets are in list format. */
+export interface JournalRecord {
+  /** Grows by one with each record. */
+  readonly sequence: number;
+  /** Wall clock, milliseconds since the epoch. */
+  readonly time: number;
+  /** Identifies the turn: the same in log, journal and the error that a user sees. */
+  readonly operation: string;
+  readonly event: string;
+  /** What became of it, e.g. `placed`, `refused`, `released`. */
+  readonly outcome: string;
+  /** `namespace/pod/container`. */
+  readonly container?: string;
+  readonly containerId?: string;
+  readonly kind?: string;
+  readonly cpus?: string;
+  readonly mems?: string;
+  /** Why the container is of its kind, or why it was refused. */
+  readonly reason?: string;
+  /** Stable refusal code. */
+  readonly code?: string;
+  readonly moves?: readonly (Pick<Move, 'id'> & {
+    readonly container: string;
+    readonly from: string;
+    readonly to: string;
+  })[];
+  /** Containers that were told something else than before. */
+  readonly updates?: number;
+  readonly warnings?: readonly string[];
+}
+
+/** The last decisions, oldest dropped first. */
+export class Journal {
+  readonly #capacity: number;
+  readonly #records: JournalRecord[] = [];
+  #sequence = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  append(record: Omit<JournalRecord, 'sequence'>): JournalRecord {
+    const kept = { sequence: ++this.#sequence, ...record };
+    // The record with sequence s lives in slot s % capacity, so the newest takes the oldest's place.
+    this.#records[kept.sequence % this.#capacity] = kept;
+    return kept;
+  }
+
+  /** Records after the one numbered `sequence` (0: all that are left), oldest first. */
+  since(sequence: number): JournalRecord[] {
+    return this.#records
+      .filter((record) => record !== undefined && record.sequence > sequence)
+      .sort((a, b) => a.sequence - b.sequence);
+  }
+}

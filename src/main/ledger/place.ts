@@ -1,0 +1,215 @@
+import { Cpuset } from '../../placement/cpuset.ts';
+import { chooseExclusive, type ExclusiveRequest, stillAsGood } from '../../placement/exclusive.ts';
+import type { Move } from '../../placement/plan.ts';
+import { chooseSparing, poolIsolated, sharedPool } from '../../placement/pool.ts';
+import { planReassignment } from '../../placement/reassign.ts';
+import type { PodFacts } from '../../placement/workload.ts';
+import { type Entry, forbiddenTo, isExclusive, nameOf } from './entry.ts';
+import type { Policy } from './policy.ts';
+import { holders, Refusal } from './refusal.ts';
+import type { Draft } from './state.ts';
+
+/** The shared pool as the draft has it. */
+export function poolOf(draft: Draft, policy: Policy): Cpuset {
+  return sharedPool(policy.topology, policy.isolatedCpus, draft.reserved);
+}
+
+/**
+ * The CPUs that a container without CPUs of its own runs on: the pool without its forbidden CPUs; the whole pool when
+ * nothing of it is allowed (a container that is running cannot be refused any more); empty only if the pool is.
+ */
+export function poolShare(pool: Cpuset, forbidden: Cpuset): Cpuset {
+  const share = pool.minus(forbidden);
+  return share.isEmpty ? pool : share;
+}
+
+export interface IntegerWish {
+  readonly pod: PodFacts;
+  readonly count: number;
+  readonly forbidden: Cpuset;
+  /** CPUs that the container has and keeps (a resize). */
+  readonly held?: Cpuset;
+  /** Only CPUs of this set are chosen. */
+  readonly within?: Cpuset;
+  /** CPUs it had before, most recent claim first: given again where they are free and as good. */
+  readonly previous?: readonly Cpuset[];
+}
+
+/**
+ * Chooses the CPUs of an integer container (docs/placement.md, "Creating a container" and "Choosing exclusive CPUs").
+ *
+ * @throws Refusal when too few CPUs are free, or the pool or a shared container would be left with too few
+ */
+export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): Cpuset {
+  const { pod, count, forbidden, held = Cpuset.EMPTY } = wish;
+  const { topology } = policy;
+  const { reserved } = draft;
+  const pool = poolOf(draft, policy).minus(held);
+  const allowed = policy.integerCpus.minus(reserved).minus(forbidden).minus(held);
+  const free = wish.within?.intersect(allowed) ?? allowed;
+  const request: Omit<ExclusiveRequest, 'free'> = {
+    count,
+    taken: reserved.minus(held),
+    held,
+    samePod: Cpuset.union(
+      draft
+        .filter((entry) => entry.workload.kind === 'integer' && entry.pod.uid === pod.uid)
+        .map((entry) => entry.cpus.minus(held)),
+    ),
+    preferred: policy.isolatedCpus === 'prefer' ? topology.isolated : Cpuset.EMPTY,
+    joining: free.minus(
+      Cpuset.union(draft.filter((entry) => !isExclusive(entry)).map(({ told }) => told.cpus ?? free)),
+    ),
+    priority: policy.priority,
+  };
+  const found = chooseSparing(sharedNeeds(draft, policy), pool, (spared) => {
+    const sparing = { ...request, free: free.minus(spared) };
+    const cpus = chooseAgain(policy, sparing, wish.previous ?? []) ?? chooseExclusive(topology, sparing);
+    return cpus && { cpus, pool: pool.minus(cpus) };
+  });
+  if (found === undefined) {
+    const withheld = topology.online.minus(reserved).minus(free).size;
+    throw new Refusal(
+      'not-enough-cpus',
+      `asks for ${count} exclusive CPUs, ${free.size + held.size} are free${withheld > 0 ? ` (${withheld} more may not be given to it)` : ''}; held by ${holders(draft, reserved.minus(held)) || 'nobody'}`,
+    );
+  }
+  checkPool(draft, policy, pool, found.choice.pool, found.starved);
+  return found.choice.cpus;
+}
+
+/** CPUs the container had before (or the best among them, or the best around them), if as good as any other choice. */
+function chooseAgain(
+  policy: Policy,
+  request: ExclusiveRequest,
+  previous: readonly Cpuset[],
+): Cpuset | undefined {
+  if (!(request.held ?? Cpuset.EMPTY).isEmpty) return undefined;
+  for (const cpus of previous) {
+    if (!cpus.isSubsetOf(request.free)) continue;
+    const near =
+      cpus.size >= request.count
+        ? chooseExclusive(policy.topology, { ...request, free: cpus })
+        : chooseExclusive(policy.topology, { ...request, held: cpus, free: request.free.minus(cpus) });
+    if (near !== undefined && stillAsGood(policy.topology, request, near)) return near;
+  }
+  return undefined;
+}
+
+/**
+ * Checks that an annotated container may have `cpus`, and plans where the integer containers on them go.
+ *
+ * @returns the moves, to be applied with it; none where no integer container is in the way
+ * @throws Refusal saying which rule forbids it
+ */
+export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus: Cpuset): readonly Move[] {
+  const { topology } = policy;
+  const missing = cpus.minus(topology.online);
+  if (!missing.isEmpty) {
+    const offline = missing.intersect(topology.offline);
+    throw new Refusal(
+      'cpu-not-online',
+      `asks for CPUs ${cpus}: ${offline.equals(missing) ? `${missing} offline` : `${missing} not on this host`} (online: ${topology.online})`,
+    );
+  }
+  if (cpus.intersects(policy.protectedCpus)) {
+    throw new Refusal(
+      'cpu-protected',
+      `asks for CPUs ${cpus}: ${cpus.intersect(policy.protectedCpus)} protected`,
+    );
+  }
+  if (!policy.mayPin(pod.namespace)) {
+    throw new Refusal(
+      'namespace-may-not-pin',
+      `asks for CPUs ${cpus}: namespace ${pod.namespace} may not pin CPUs`,
+    );
+  }
+
+  const pool = poolOf(draft, policy);
+  const victims = draft.filter((entry) => entry.workload.kind === 'integer' && entry.cpus.intersects(cpus));
+  if (victims.length === 0) {
+    const after = pool.minus(cpus);
+    checkPool(draft, policy, pool, after, firstStarved(sharedNeeds(draft, policy), after));
+    return [];
+  }
+
+  const reserved = draft.reserved.union(cpus);
+  const available = policy.integerCpus.minus(reserved);
+  const others = draft.reserved.minus(Cpuset.union(victims.map((entry) => entry.cpus)));
+  const poolWithoutVictims = sharedPool(topology, policy.isolatedCpus, others.union(cpus));
+  let shortage = '';
+  const found = chooseSparing(sharedNeeds(draft, policy), poolWithoutVictims, (spared) => {
+    const result = planReassignment(topology, {
+      requested: cpus,
+      victims: victims.map((entry) => ({
+        id: entry.container.id,
+        cpus: entry.cpus,
+        forbidden: forbiddenTo(entry.workload),
+      })),
+      available: available.minus(spared),
+      pool: poolWithoutVictims,
+      minShared: Math.min(policy.minSharedCpus, pool.size),
+    });
+    if (!result.ok) {
+      shortage ||= `they need ${result.needed} other CPUs, ${result.available} are usable (${result.reason})`;
+      return undefined;
+    }
+    const { moves } = result.plan;
+    return { moves, pool: poolWithoutVictims.minus(Cpuset.union(moves.map((move) => move.to))) };
+  });
+  if (found === undefined) {
+    throw new Refusal(
+      'cannot-reassign',
+      `asks for CPUs ${cpus}, held by ${holders(draft, cpus)}, which cannot all be moved: ${shortage}`,
+    );
+  }
+  checkPool(draft, policy, pool, found.choice.pool, found.starved);
+  return found.choice.moves;
+}
+
+/** The CPUs that each container in the pool may run on, reserved or not: one entry per different forbidden set. */
+function sharedNeeds(draft: Draft, policy: Policy): readonly Cpuset[] {
+  const usable = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
+  const needs = new Map<string, Cpuset>();
+  draft.forEach((entry) => {
+    if (isExclusive(entry)) return;
+    const forbidden = forbiddenTo(entry.workload);
+    const key = forbidden.toString();
+    if (!needs.has(key)) needs.set(key, usable.minus(forbidden));
+  });
+  return [...needs.values()];
+}
+
+function firstStarved(needs: readonly Cpuset[], pool: Cpuset): number {
+  return needs.findIndex((cpus) => !cpus.intersects(pool));
+}
+
+/** Refuses a pool that shrinks below what shared containers must keep. What was too small before does not count. */
+function checkPool(draft: Draft, policy: Policy, before: Cpuset, after: Cpuset, starved: number): void {
+  if (after.size < Math.min(policy.minSharedCpus, before.size)) {
+    throw new Refusal(
+      'pool-too-small',
+      `would leave ${after.size} CPUs to shared containers, at least ${policy.minSharedCpus} must remain (minSharedCpus); held by ${holders(draft, draft.reserved) || 'nobody'}`,
+    );
+  }
+  if (starved < 0) return;
+  const victim = draft.filter(
+    (entry) =>
+      !isExclusive(entry) &&
+      !after.minus(forbiddenTo(entry.workload)).intersects(after) &&
+      before.minus(forbiddenTo(entry.workload)).intersects(before),
+  )[0];
+  if (victim === undefined) return;
+  throw new Refusal(
+    'shared-container-starved',
+    `would leave no CPU to the shared container ${nameOf(victim)}`,
+  );
+}
+
+/** Sets where moved containers are from now on. */
+export function applyMoves(draft: Draft, moves: readonly Move[]): void {
+  for (const move of moves) {
+    const entry = draft.get(move.id) as Entry;
+    draft.set({ ...entry, cpus: move.to, epoch: draft.epoch });
+  }
+}

@@ -1,0 +1,227 @@
+import type { Logger } from 'pino';
+import type {
+  ConfigureRequest,
+  ConfigureResponse,
+  Container,
+  CreateContainerRequest,
+  CreateContainerResponse,
+  Empty,
+  PodSandbox,
+  RemoveContainerRequest,
+  StopContainerRequest,
+  StopContainerResponse,
+  SynchronizeRequest,
+  SynchronizeResponse,
+  UpdateContainerRequest,
+  UpdateContainerResponse,
+} from '../../protocol/generated/nri.js';
+import { ContainerState, Event, eventMask, type PluginHandlers } from '../../protocol/nri.ts';
+import type { PartialMessage } from '../../protocol/protobuf.ts';
+import { DeadlineError, type Mailbox } from '../actor.ts';
+import type { ContainerUpdate, Ledger } from '../ledger/ledger.ts';
+import { Refusal } from '../ledger/refusal.ts';
+import {
+  adjustmentMessage,
+  containerFacts,
+  containerResources,
+  podFacts,
+  updateMessage,
+} from './messages.ts';
+import { isAtLeast, type NriVersion, runtimeNriVersion } from './runtime-version.ts';
+
+/** What a session needs of the daemon; it outlives connections. */
+export interface SessionOptions {
+  /**
+   * Applies the configuration string of the runtime and returns the ledger, made on the first call.
+   *
+   * @throws ConfigError when the string is no valid configuration
+   */
+  readonly configure: (text: string, source: string) => Promise<Ledger>;
+  readonly mailbox: Mailbox;
+  readonly log: Promise<Logger>;
+  /** Decide and log everything, but answer without changing anything. */
+  readonly dryRun: boolean;
+  /** A steady clock in milliseconds. */
+  readonly now: () => number;
+  /** Called when the runtime has accepted the answer to its listing, or would do without one. */
+  readonly onSynchronized?: () => void;
+}
+
+/** Events that change who needs which CPUs. Every further one would cost each container a round trip. */
+const EVENTS = eventMask(
+  Event.CREATE_CONTAINER,
+  Event.UPDATE_CONTAINER,
+  Event.STOP_CONTAINER,
+  Event.REMOVE_CONTAINER,
+);
+
+/** Runtimes that do not tell how long a call may take use this (NRI's DefaultPluginRequestTimeout), in milliseconds. */
+const DEFAULT_REQUEST_TIMEOUT = 2000;
+/** The part of the request timeout after which an event is answered with an error, so that it is never answered late. */
+const DEADLINE_SHARE = 0.75;
+
+/** One connection's conversation with the runtime: turns each event into a turn of the ledger, and its result into the answer. */
+export class Session implements PluginHandlers {
+  readonly #options: SessionOptions;
+  #ledger: Ledger | undefined;
+  #requestTimeout = DEFAULT_REQUEST_TIMEOUT;
+  #nriVersion: NriVersion | undefined;
+  #listedPods: PodSandbox[] = [];
+  #listedContainers: Container[] = [];
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  async configure(request: ConfigureRequest): Promise<PartialMessage<ConfigureResponse>> {
+    const { runtimeName, runtimeVersion, config } = request;
+    if (request.requestTimeout > 0) this.#requestTimeout = request.requestTimeout;
+    this.#nriVersion = runtimeNriVersion(runtimeName, runtimeVersion, request.NRIVersion);
+    this.#ledger = await this.#options.configure(config, `configuration from ${runtimeName}`);
+    const log = await this.#options.log;
+    log.info(
+      { runtime: runtimeName, runtimeVersion, nri: this.#nriVersion, requestTimeoutMs: this.#requestTimeout },
+      'configured by the runtime',
+    );
+    const { numaMemoryPolicy } = this.#ledger.policy;
+    if (numaMemoryPolicy === 'preferred' && !this.#takesMemoryPolicy) {
+      log.warn("memory policy 'preferred' needs a runtime with NRI 0.12: memory is left alone");
+    }
+    return { events: EVENTS };
+  }
+
+  /** The runtime lists everything it has, in one or several messages; the last one is answered with the updates. */
+  synchronize(request: SynchronizeRequest): Answer<SynchronizeResponse> {
+    this.#listedPods.push(...request.pods);
+    this.#listedContainers.push(...request.containers);
+    if (request.more) return { update: [], more: true };
+    const pods = new Map(this.#listedPods.map((pod) => [pod.id, pod]));
+    const seen = this.#listedContainers
+      .filter((container) => container.state !== ContainerState.STOPPED)
+      .map((container) => ({
+        pod: podFacts(pods.get(container.podSandboxId) ?? null),
+        container: containerFacts(container, 0),
+      }));
+    this.#listedPods = [];
+    this.#listedContainers = [];
+    return this.#turn((ledger) => {
+      const updates = ledger.synchronize(seen);
+      this.#options.onSynchronized?.();
+      return { more: false, update: this.#messages(updates) };
+    });
+  }
+
+  createContainer({ pod, container }: CreateContainerRequest): Answer<CreateContainerResponse> {
+    if (container === null) return {};
+    return this.#turn((ledger) => {
+      try {
+        const answer = ledger.create(podFacts(pod), containerFacts(container, Date.now() * 1e6));
+        if (this.#options.dryRun) return {};
+        return {
+          adjust: adjustmentMessage(answer, this.#takesMemoryPolicy),
+          update: this.#messages(answer.updates),
+        };
+      } catch (error) {
+        return this.#refused(error);
+      }
+    });
+  }
+
+  updateContainer({
+    pod,
+    container,
+    linuxResources,
+  }: UpdateContainerRequest): Answer<UpdateContainerResponse> {
+    if (container === null) return {};
+    return this.#turn((ledger) => {
+      try {
+        const requested = containerResources(linuxResources);
+        return {
+          update: this.#messages(ledger.update(podFacts(pod), containerFacts(container, 0), requested)),
+        };
+      } catch (error) {
+        return this.#refused(error);
+      }
+    });
+  }
+
+  stopContainer({ container }: StopContainerRequest): Answer<StopContainerResponse> {
+    if (container === null) return {};
+    return this.#turn(
+      (ledger) => ({ update: this.#messages(ledger.stop(container.id)) }),
+      // The CPUs are free whether or not there is time to tell others of it.
+      (ledger) => ledger.remove(container.id),
+    );
+  }
+
+  removeContainer({ container }: RemoveContainerRequest): Answer<Empty> {
+    if (container === null) return {};
+    const remove = (ledger: Ledger): Empty => {
+      ledger.remove(container.id);
+      return {};
+    };
+    return this.#turn(remove, remove);
+  }
+
+  shutdown(): Empty {
+    return {};
+  }
+
+  get #takesMemoryPolicy(): boolean {
+    return isAtLeast(this.#nriVersion, 0, 12, 0);
+  }
+
+  #messages(updates: readonly ContainerUpdate[]) {
+    return this.#options.dryRun ? [] : updates.map(updateMessage);
+  }
+
+  /** A refusal is the answer, except in a dry run, which only logs it. */
+  #refused(error: unknown): Nothing {
+    if (error instanceof Refusal && this.#options.dryRun) return {};
+    throw error;
+  }
+
+  /**
+   * Runs a turn of the ledger, at once if no other is under way, and answers with an error when it can't be in time.
+   *
+   * @param late what still has to be done when the turn's time comes after the answer is due; without it the event is refused
+   */
+  #turn<T extends object>(
+    decide: (ledger: Ledger) => T,
+    late?: (ledger: Ledger) => void,
+  ): T | Nothing | Promise<T | Nothing> {
+    const { mailbox, now } = this.#options;
+    const ledger = this.#ledger;
+    if (ledger === undefined) throw new Error('the runtime sent an event before Configure');
+    const time = this.#requestTimeout * DEADLINE_SHARE;
+    const deadline = now() + time;
+    const answer = mailbox.run((): T | Nothing => {
+      if (now() <= deadline) return decide(ledger);
+      if (late === undefined) throw new DeadlineError('no time was left for this event');
+      late(ledger);
+      return {};
+    });
+    if (!(answer instanceof Promise)) return answer;
+    return inTime(answer, time, late !== undefined);
+  }
+}
+
+type Answer<T> = PartialMessage<T> | Promise<PartialMessage<T>>;
+/** A message with no field set. */
+type Nothing = Record<string, never>;
+
+/** Settles as `answer` does, or after `ms`: with an empty message if that is enough, else with an error. */
+async function inTime<T>(answer: Promise<T>, ms: number, emptyIsEnough: boolean): Promise<T | Nothing> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<Nothing>((resolve, reject) => {
+    timer = setTimeout(() => {
+      if (emptyIsEnough) resolve({});
+      else reject(new DeadlineError(`not decided within ${Math.round(ms)} ms, nothing was changed`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([answer, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { DEFAULT_CONFIG } from '../../src/main/config.ts';
+import { Journal } from '../../src/main/journal.ts';
+import { violations } from '../../src/main/ledger/invariants.ts';
+import { Ledger } from '../../src/main/ledger/ledger.ts';
+import { createPolicy, type Policy } from '../../src/main/ledger/policy.ts';
+import { createTopology } from '../../src/placement/topology.ts';
+import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
+import type { ContainerResources, PodFacts } from '../../src/placement/workload.ts';
+import { ModelRuntime } from './model-runtime.ts';
+
+const HOSTS = [
+  '2 cpus',
+  '4 cores, SMT 2',
+  '2 packages, 2 nodes each, 2 cores each, SMT 2',
+  '2 nodes, 8 cores each',
+  '2 packages, 2 cores each, SMT 4',
+];
+
+type Step =
+  | {
+      readonly do: 'create' | 'createUnseen';
+      readonly kind: 'annotated' | 'integer' | 'shared';
+      readonly size: number;
+      readonly first: number;
+      readonly forbid: number | undefined;
+      readonly again: boolean;
+    }
+  | { readonly do: 'resize'; readonly which: number; readonly size: number }
+  | { readonly do: 'stop' | 'remove'; readonly which: number }
+  | { readonly do: 'synchronize' | 'restart' };
+
+const which = fc.nat(1000);
+const creation = (how: 'create' | 'createUnseen') =>
+  fc.record({
+    do: fc.constant(how),
+    kind: fc.constantFrom('annotated', 'integer', 'integer', 'shared'),
+    size: fc.integer({ min: 1, max: 5 }),
+    first: fc.nat(15),
+    forbid: fc.option(fc.nat(15), { nil: undefined, freq: 3 }),
+    again: fc.boolean(),
+  });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: creation('create') },
+  { weight: 1, arbitrary: creation('createUnseen') },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('resize'), which, size: fc.integer({ min: 0, max: 5 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('stop', 'stop', 'stop', 'remove'), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('synchronize', 'restart') }) },
+) as fc.Arbitrary<Step>;
+
+const history = fc.record({
+  host: fc.constantFrom(...HOSTS),
+  steps: fc.array(step, { maxLength: 40 }),
+  config: fc.record({
+    minSharedCpus: fc.nat(2),
+    priority: fc.constantFrom('siblings', 'numa'),
+    reservedCpus: fc.constantFrom('', '0', '1'),
+    liftCpuQuota: fc.boolean(),
+    poolGrowth: fc.constantFrom({ rate: 20, burst: 40 }, { rate: 0, burst: 1 }),
+  }),
+});
+
+test('every history keeps the invariants after each turn, and a refused request leaves no trace', () => {
+  fc.assert(
+    fc.property(history, ({ host, steps, config }) => {
+      const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
+      for (const each of steps) run.step(each);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('the same history gives the same ledger', () => {
+  fc.assert(
+    fc.property(history, ({ host, steps, config }) => {
+      const [one, two] = [0, 1].map(() => {
+        const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
+        for (const each of steps) run.step(each);
+        return run.snapshot();
+      });
+      assert.deepEqual(one, two);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+/** Plays a history on a ledger and a model of a runtime, and checks both after each step. */
+class Run {
+  readonly #policy: Policy;
+  readonly #runtime = new ModelRuntime();
+  #ledger: Ledger;
+  #clock = 0;
+  #created = 0;
+  /** Containers were created while no plugin was connected, and no synchronization has shown them yet. */
+  #unseen = false;
+
+  constructor(host: string, config: Partial<typeof DEFAULT_CONFIG>) {
+    this.#policy = createPolicy(createTopology(parseTopologySpec(host)), { ...DEFAULT_CONFIG, ...config });
+    this.#ledger = this.#newLedger();
+  }
+
+  snapshot(): unknown {
+    return [...this.#ledger.entries].map(([id, entry]) => [
+      id,
+      entry.cpus.toString(),
+      entry.told.cpus?.toString(),
+    ]);
+  }
+
+  step(step: Step): void {
+    this.#clock += 100;
+    const before = this.snapshot();
+    const ids = [...this.#runtime.running.keys()];
+    const id = 'which' in step ? ids[step.which % Math.max(1, ids.length)] : undefined;
+    switch (step.do) {
+      case 'create':
+      case 'createUnseen': {
+        const number = step.again ? Math.max(1, this.#created) : ++this.#created;
+        const pod = this.#pod(number, step);
+        const container = {
+          id: `${number}.${this.#clock}`,
+          name: 'main',
+          createdAt: this.#clock,
+          resources: step.kind === 'integer' ? integer(step.size) : {},
+        };
+        if (step.do === 'createUnseen') {
+          this.#runtime.createUnseen(pod, container);
+          this.#unseen = true;
+        } else if (this.#runtime.create(this.#ledger, pod, container) === 'refused') {
+          assert.deepEqual(this.snapshot(), before, 'a refused creation changes nothing');
+        } else if (step.again) {
+          this.#dropSuperseded(pod, container.id);
+        }
+        break;
+      }
+      case 'resize': {
+        if (id === undefined) break;
+        const resources = step.size === 0 ? { quota: -1, shares: 512 } : integer(step.size);
+        if (this.#runtime.resize(this.#ledger, id, resources) === 'refused') {
+          assert.deepEqual(this.snapshot(), before, 'a refused resize changes nothing');
+        }
+        break;
+      }
+      case 'stop':
+      case 'remove':
+        if (id !== undefined) this.#runtime[step.do](this.#ledger, id);
+        break;
+      case 'restart':
+        this.#restart();
+        break;
+      case 'synchronize':
+        this.#runtime.synchronize(this.#ledger);
+        this.#unseen = false;
+    }
+    this.#check();
+  }
+
+  #restart(): void {
+    const placed = [...this.#ledger.entries.values()].filter((entry) => !entry.cpus.isEmpty);
+    this.#ledger = this.#newLedger();
+    this.#runtime.synchronize(this.#ledger);
+    if (!this.#unseen) {
+      for (const { container, cpus } of placed) {
+        const now = this.#ledger.entries.get(container.id);
+        assert.equal(String(now?.cpus), String(cpus), `a restart moves nobody, but ${container.id} moved`);
+      }
+    }
+    this.#unseen = false;
+  }
+
+  #check(): void {
+    assert.deepEqual(violations(this.#ledger), []);
+    for (const [id, entry] of this.#ledger.entries) {
+      assert.equal(
+        String(this.#runtime.cpusOf(id)),
+        String(entry.told.cpus),
+        `${id} is where it was told to be`,
+      );
+    }
+  }
+
+  #pod(number: number, step: Extract<Step, { kind: string }>): PodFacts {
+    const { maxCpuId } = this.#policy.topology;
+    const first = Math.min(step.first, maxCpuId);
+    return {
+      id: `pod${number}`,
+      uid: `uid${number}`,
+      name: `pod${number}`,
+      namespace: 'default',
+      cgroupParent: '',
+      annotations: {
+        ...(step.kind === 'annotated' && {
+          'weka.io/cores-ids': `${first}-${Math.min(maxCpuId, first + step.size - 1)}`,
+        }),
+        ...(step.forbid !== undefined && { 'weka.io/forbid-core-ids': `${step.forbid}-${step.forbid + 1}` }),
+      },
+    };
+  }
+
+  /** A container that was created anew ends the older one of its name. */
+  #dropSuperseded(pod: PodFacts, id: string): void {
+    for (const [other, { pod: otherPod }] of this.#runtime.running) {
+      if (otherPod.uid === pod.uid && other !== id) this.#runtime.running.delete(other);
+    }
+  }
+
+  #newLedger(): Ledger {
+    return new Ledger({
+      policy: this.#policy,
+      journal: new Journal(10),
+      instance: 'test',
+      now: () => this.#clock,
+      onDecision: () => {},
+    });
+  }
+}
+
+function integer(size: number): ContainerResources {
+  return { quota: size * 100_000, period: 100_000, shares: size * 1024, memoryLimit: 1 << 30 };
+}
