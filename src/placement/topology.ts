@@ -28,6 +28,8 @@ export interface TopologyParts {
   readonly clusters: readonly Cpuset[];
   /** Last-level cache domains of level 3 (lower where the host has no L3). */
   readonly llcs: readonly Cpuset[];
+  /** Those of `llcs` that are of level 3; left out where all of them are. */
+  readonly l3?: readonly Cpuset[];
   readonly dies: readonly Cpuset[];
   readonly packages: readonly Cpuset[];
   readonly nodes: readonly NumaNode[];
