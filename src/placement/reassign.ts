@@ -1,0 +1,114 @@
+import { assign } from './assignment.ts';
+import { Cpuset } from './cpuset.ts';
+import { comparePlans, type Move, type Plan, type PlanCost, type ReassignRequest } from './plan.ts';
+import { createRandom } from './random.ts';
+import { boundCost } from './reassign-bound.ts';
+import { type Construction, construct } from './reassign-construct.ts';
+import { restoreCores } from './reassign-cores.ts';
+import { solveExactly } from './reassign-exact.ts';
+import { improve } from './reassign-improve.ts';
+import { createInstance, type Instance, loosen } from './reassign-instance.ts';
+import type { Topology } from './topology.ts';
+
+/** Rounds of improvement that a first plan gets at most; and CPUs times rounds, as large containers take longer. */
+const FIRST_ROUNDS = 200;
+const FIRST_WORK = 10_000;
+/** Rounds without improvement after which there seems to be none, for each victim: in a first plan, and in a better one. */
+const FIRST_PATIENCE = 25;
+const PATIENCE = 300;
+
+/**
+ * A plan, or why there is none, in CPUs: `victims` need `needed` CPUs to hold together, of which they can be given
+ * `available`.
+ *
+ * - `too-few-cpus`: fewer are free, and left of their own, than all victims need
+ * - `forbidden`: these victims' forbidden sets leave too few for them
+ * - `min-shared`: no more can be given out without leaving the pool less than `minShared`
+ */
+export type ReassignResult =
+  | { readonly ok: true; readonly plan: Plan }
+  | {
+      readonly ok: false;
+      readonly reason: 'too-few-cpus' | 'forbidden' | 'min-shared';
+      readonly victims: readonly string[];
+      readonly needed: number;
+      readonly available: number;
+    };
+
+/**
+ * Plans where the victims of a request go (docs/placement.md, "Live reassignment"). A plan is found whenever there is one;
+ * on small instances it is a best one. The same request always gets the same plan.
+ */
+export function planReassignment(topology: Topology, request: ReassignRequest): ReassignResult {
+  const instance = createInstance(topology, request);
+  if (instance.usable.length < instance.totalDemand) {
+    return {
+      ok: false,
+      reason: 'too-few-cpus',
+      victims: request.victims.map((victim) => victim.id),
+      needed: instance.totalDemand,
+      available: instance.usable.length,
+    };
+  }
+  const built = constructAnyhow(instance);
+  if (!built.ok) return { ...built, victims: built.victims.map((victim) => request.victims[victim]!.id) };
+  const { assignment, restoration } = built;
+  const bound = boundCost(assignment, restoration);
+  if (comparePlans(assignment.cost, bound) > 0 && !solveExactly(assignment)) {
+    let rounds = Math.min(FIRST_ROUNDS, FIRST_WORK / instance.totalDemand);
+    improve(assignment, {
+      random: createRandom(0),
+      bound,
+      patience: FIRST_PATIENCE * request.victims.length,
+      shouldStop: () => rounds-- <= 0,
+    });
+  }
+  return { ok: true, plan: assignment.toPlan() };
+}
+
+/**
+ * Searches for a better plan until `shouldStop()`, or until nothing better is possible or in sight. Never returns a worse
+ * plan; the same seed gives the same one unless stopped. `plan` is one that `checkPlan` finds nothing wrong with.
+ */
+export function improvePlan(
+  topology: Topology,
+  request: ReassignRequest,
+  plan: Plan,
+  { seed, shouldStop }: { readonly seed: number; shouldStop(): boolean },
+): Plan {
+  const instance = createInstance(topology, request);
+  const placements = placementsIn(request, plan.moves);
+  const keeps = placements.every((cpus, victim) => instance.anchors[victim]!.every((cpu) => cpus.has(cpu)));
+  const assignment = assign(keeps ? instance : loosen(instance), placements);
+  const bound = boundCost(assignment, restoreCores(assignment.instance));
+  improve(assignment, {
+    random: createRandom(seed),
+    bound,
+    patience: PATIENCE * request.victims.length,
+    shouldStop,
+  });
+  return assignment.toPlan();
+}
+
+/** What a plan costs that `checkPlan` finds nothing wrong with. */
+export function planCost(topology: Topology, request: ReassignRequest, moves: readonly Move[]): PlanCost {
+  return assign(loosen(createInstance(topology, request)), placementsIn(request, moves)).toPlan().cost;
+}
+
+/** A cost that no plan for the request stays below; 0 throughout if there is no plan. */
+export function lowerBound(topology: Topology, request: ReassignRequest): PlanCost {
+  const built = constructAnyhow(createInstance(topology, request));
+  return built.ok ? boundCost(built.assignment, built.restoration) : [0, 0, 0, 0, 0, 0, 0];
+}
+
+/** Containers keep their CPUs outside the request, except what is left of a core; without that only if it must be. */
+function constructAnyhow(instance: Instance): Construction {
+  const anchored = construct(instance);
+  return anchored.ok ? anchored : construct(loosen(instance));
+}
+
+/** By victim: where the moves take it. */
+function placementsIn({ victims }: ReassignRequest, moves: readonly Move[]): readonly Cpuset[] {
+  const toOf = new Map(moves.map(({ id, to }) => [id, to]));
+  return victims.map(({ id }) => toOf.get(id) ?? Cpuset.EMPTY);
+}
