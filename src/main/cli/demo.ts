@@ -1,0 +1,98 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTopology, type Topology, type TopologyParts } from '../../placement/topology.ts';
+import { parseTopologySpec, TopologySpecError } from '../../placement/topology-spec.ts';
+import { ConfigError } from '../config.ts';
+import { EmbeddedRuntime } from '../runtime/runtime.ts';
+import { SysfsTree } from '../runtime/sysfs-tree.ts';
+import { DEFAULT_TOPOLOGY, DEMO_FLAGS } from './demo-flags.ts';
+import { DemoNarrator } from './demo-narrator.ts';
+import { MIN_STORY_CPUS, tellStory } from './demo-story.ts';
+import { readFlags } from './flags.ts';
+import { PluginProcess } from './plugin-process.ts';
+
+/** A plugin that has not registered by then never will, on the slowest machine. */
+const READY_MS = 20_000;
+/** What a shell reports for a program that SIGINT ended. */
+const INTERRUPTED = 130;
+
+/**
+ * Shows the plugin at work on a simulated host: this program as the plugin, in a process of its own, and the embedded runtime
+ * that talks to it over NRI. Nothing of the machine it runs on is touched but a temporary folder.
+ *
+ * @returns the exit code: 1 if an invariant broke or something went otherwise than it should
+ * @throws ConfigError for a bad flag
+ */
+export async function runDemo(argv: readonly string[]): Promise<number> {
+  const { topology: specification, colour } = readOptions(argv);
+  const parts = parseTopology(specification);
+  const topology = createTopology(parts);
+  if (topology.online.size < MIN_STORY_CPUS) {
+    throw new ConfigError(`flag --topology: the demo needs a host of at least ${MIN_STORY_CPUS} CPUs`);
+  }
+
+  const directory = mkdtempSync(join(tmpdir(), 'weka-cpuset-demo-'));
+  let plugin: PluginProcess | undefined;
+  const cleanUp = () => {
+    plugin?.kill();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const interrupt = () => process.exit(INTERRUPTED);
+  process.on('exit', cleanUp).on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    const socketPath = join(directory, 'nri.sock');
+    const hostRoot = join(directory, 'host');
+    mkdirSync(hostRoot);
+    new SysfsTree(hostRoot, parts);
+    const runtime = await EmbeddedRuntime.start({ socketPath, online: topology.online });
+    plugin = new PluginProcess(socketPath, hostRoot);
+    try {
+      return await play(runtime, plugin, topology, colour);
+    } finally {
+      await plugin.stop();
+      await runtime.close();
+    }
+  } finally {
+    cleanUp();
+    process.off('exit', cleanUp).off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+async function play(
+  runtime: EmbeddedRuntime,
+  plugin: PluginProcess,
+  topology: Topology,
+  colour: boolean,
+): Promise<number> {
+  const narrator = new DemoNarrator({ runtime, plugin, topology, colour });
+  const died = plugin.exited.then((how) => {
+    throw new Error(how);
+  });
+  const started = performance.now();
+  await Promise.race([runtime.whenReady(READY_MS), died]);
+  narrator.opening(performance.now() - started);
+  await Promise.race([tellStory(runtime, topology, narrator), died]);
+  return narrator.closing() ? 0 : 1;
+}
+
+function readOptions(argv: readonly string[]): { readonly topology: string; readonly colour: boolean } {
+  const { flags } = readFlags(DEMO_FLAGS, argv, {});
+  // https://no-color.org: set and not empty.
+  const { NO_COLOR } = process.env;
+  const colourByDefault = process.stdout.isTTY && !NO_COLOR;
+  const color = flags.get('color')?.value;
+  return {
+    topology: flags.get('topology')?.value ?? DEFAULT_TOPOLOGY,
+    colour: color === undefined ? colourByDefault : color === 'true',
+  };
+}
+
+function parseTopology(specification: string): TopologyParts {
+  try {
+    return parseTopologySpec(specification);
+  } catch (error) {
+    if (error instanceof TopologySpecError) throw new ConfigError(`flag --topology: ${error.message}`);
+    throw error;
+  }
+}
