@@ -25,7 +25,7 @@ export class Mailbox {
       const result = turn();
       return result instanceof Promise ? this.#enqueue(result) : result;
     }
-    return this.#enqueue(this.#last.then(turn, turn));
+    return this.#enqueue(this.#last.then(turn));
   }
 
   #enqueue<T>(result: Promise<T>): Promise<T> {

@@ -35,6 +35,8 @@ export interface ContainerFacts {
   /** Creation time in nanoseconds since the epoch as the runtime tells it (exact to a few hundred); 0 if unknown. */
   readonly createdAt: number;
   readonly oomScoreAdj?: number | undefined;
+  /** `LinuxContainer.cgroups_path`: a path (cgroupfs driver) or `slice:prefix:name` (systemd driver). */
+  readonly cgroupsPath?: string | undefined;
   readonly resources: ContainerResources;
 }
 
@@ -100,7 +102,11 @@ export function classify(
   const forbid = annotation('forbid-core-ids');
   if (forbid !== undefined) {
     try {
-      forbidden = parseCpuList(forbid, { max: settings.maxCpuId, ignoreAboveMax: true });
+      forbidden = parseCpuList(forbid, {
+        max: settings.maxCpuId,
+        ignoreAboveMax: true,
+        allowEmpty: true,
+      });
     } catch (error) {
       if (!(error instanceof CpuListError)) throw error;
       warnings.push(`annotation ${settings.annotationDomain}/forbid-core-ids is ignored: ${error.message}`);
@@ -160,11 +166,13 @@ type QosClass = 'guaranteed' | 'burstable' | 'besteffort' | 'unknown';
  */
 function qosClass(cgroupParent: string, oomScoreAdj: number | undefined): QosClass {
   const words = cgroupParent.split(/[/.-]/);
-  if (words.includes('kubepods')) {
-    if (words.includes('burstable')) return 'burstable';
-    if (words.includes('besteffort')) return 'besteffort';
+  const root = words.indexOf('kubepods');
+  if (root >= 0) {
+    if (words.includes('burstable', root)) return 'burstable';
+    if (words.includes('besteffort', root)) return 'besteffort';
     return 'guaranteed';
   }
-  if (oomScoreAdj !== undefined && oomScoreAdj >= 2 && oomScoreAdj <= 1000) return 'burstable';
+  if (oomScoreAdj === 1000) return 'besteffort';
+  if (oomScoreAdj !== undefined && oomScoreAdj >= 2 && oomScoreAdj < 1000) return 'burstable';
   return 'unknown';
 }

@@ -20,8 +20,15 @@ export interface Entry {
   /** Why an annotated or integer container owns no CPUs and runs in the pool. */
   readonly unplaced: string | undefined;
   readonly told: Told;
+  /** Where the container was found by looking, when that is not where it was told to be. */
+  readonly seen: Cpuset | undefined;
   /** The ledger's epoch in which this was decided. */
   readonly epoch: number;
+}
+
+/** Where the container runs as far as is known; undefined: anywhere, nobody has restricted it. */
+export function whereabouts(entry: Entry): Cpuset | undefined {
+  return entry.seen ?? entry.told.cpus;
 }
 
 export const UNTOLD: Told = { cpus: undefined, mems: undefined, quota: undefined };

@@ -55,7 +55,7 @@ export function violations(ledger: LedgerView): readonly string[] {
     }
     const runsOn = (told.cpus ?? topology.online).intersect(topology.online);
     const share = poolShare(pool, forbiddenTo(entry.workload));
-    if (runsOn.isEmpty) found.push(`I3: ${nameOf(entry)} has no CPU`);
+    if (runsOn.isEmpty && !share.isEmpty) found.push(`I3: ${nameOf(entry)} has no CPU`);
     if (!share.isEmpty && !runsOn.isSubsetOf(share)) {
       found.push(`I3: ${nameOf(entry)} runs on ${runsOn}, its share of the pool is ${share}`);
     }

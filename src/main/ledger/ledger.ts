@@ -1,22 +1,42 @@
 import { Cpuset } from '../../placement/cpuset.ts';
-import { chooseExclusive } from '../../placement/exclusive.ts';
 import { memoryNodes } from '../../placement/memory.ts';
-import {
-  type ContainerFacts,
-  type ContainerResources,
-  classify,
-  type PodFacts,
-} from '../../placement/workload.ts';
+import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
+import type { Topology } from '../../placement/topology.ts';
+import type { ContainerFacts, ContainerResources, PodFacts } from '../../placement/workload.ts';
+import { DeadlineError } from '../actor.ts';
 import type { Journal, JournalRecord } from '../journal.ts';
+import {
+  type Details,
+  describeCounts,
+  describeMoves,
+  describeOffline,
+  describeUnplaced,
+  released,
+  told,
+} from './details.ts';
 import { byAge, type Entry, isExclusive, nameOf } from './entry.ts';
 import { GrowthBudget } from './growth.ts';
-import { applyMoves, placeAnnotated, placeInteger, poolOf } from './place.ts';
+import {
+  applyMoves,
+  type Clearance,
+  type PlannedMoves,
+  placeAnnotated,
+  placeInteger,
+  poolOf,
+} from './place.ts';
 import type { Policy } from './policy.ts';
-import { Refusal } from './refusal.ts';
+import { heldBy, Refusal } from './refusal.ts';
+import { applyResources } from './resources.ts';
 import { type Draft, LedgerState } from './state.ts';
 import { StickyCpus } from './sticky.ts';
-import { adopt, placeOrPool, rebuild, type Seen, toEntry, toldByRuntime } from './synchronize.ts';
-import { type ContainerUpdate, tellDifferences, wanted } from './updates.ts';
+import { placeOrPool, type Recall, rebuild, type Seen, toEntry, toldByRuntime } from './synchronize.ts';
+import {
+  type ContainerUpdate,
+  type Differences,
+  findDifferences,
+  tellDifferences,
+  wanted,
+} from './updates.ts';
 
 export type { ContainerUpdate } from './updates.ts';
 
@@ -29,8 +49,37 @@ export interface CreateAnswer {
   readonly updates: readonly ContainerUpdate[];
 }
 
+/** Looks for better plans off the main thread (docs/placement.md, "Live reassignment"). */
+export interface PlanImprover {
+  /** Never rejects, and settles within `deadlineMs` with the best valid plan found, `first` if there is none better. */
+  improve(
+    topology: Topology,
+    request: ReassignRequest,
+    first: Plan,
+    options: { readonly epoch: number; readonly deadlineMs: number; readonly seed: number },
+  ): Promise<Plan>;
+}
+
+/** The time that a turn may take. */
+export interface TurnTime {
+  /** What the runtime allows for its call, in milliseconds. */
+  readonly requestTimeout: number;
+  /** Whether it is too late to answer. */
+  isOver(): boolean;
+}
+
+/** Where a container was found to run. */
+export interface Sighting {
+  readonly id: string;
+  readonly cpus: Cpuset;
+  /** The container's epoch when looking began: an older sight says nothing about a newer decision. */
+  readonly epoch: number;
+}
+
 export interface LedgerOptions {
   readonly policy: Policy;
+  /** Absent: the first plan of a reassignment is taken as it is. */
+  readonly planner?: PlanImprover;
   readonly journal: Journal;
   /** Put before the number of an operation, so that operations of different processes differ. */
   readonly instance: string;
@@ -39,8 +88,6 @@ export interface LedgerOptions {
   /** Called with each decision once it is made. */
   readonly onDecision: (record: JournalRecord) => void;
 }
-
-type Details = Partial<Omit<JournalRecord, 'sequence' | 'time' | 'operation' | 'event'>>;
 
 /**
  * The single writer: which container owns which CPUs, and what the runtime was told. Every public method is one turn: it
@@ -63,9 +110,22 @@ export class Ledger {
     return this.#policy;
   }
 
-  /** New rules, in force from the next turn on; a synchronization applies them to what is there. */
-  setPolicy(policy: Policy): void {
-    this.#policy = policy;
+  /**
+   * New rules, or the host has other CPUs online: everything is placed by them, and what can stay stays. Nobody is told here;
+   * what is now wanted differs from what was told, and travels with the next answer.
+   */
+  changePolicy(policy: Policy): void {
+    this.#turn('policy', undefined, (draft) => {
+      this.#policy = policy;
+      const before = [...this.#state.entries.values()];
+      const warnings = this.#rebuild(draft, before);
+      draft.commit();
+      for (const entry of before) {
+        if (!isExclusive(this.#state.entries.get(entry.container.id)!)) this.#remember(entry);
+      }
+      const offline = describeOffline(this.#state.entries.values(), policy.topology.online);
+      return { answer: undefined, details: this.#summary('placed anew', 0, [...warnings, ...offline]) };
+    });
   }
 
   /** Every live container. */
@@ -82,68 +142,61 @@ export class Ledger {
     return this.#state.epoch;
   }
 
+  /** Containers that are not as wanted. */
+  differences(): Differences {
+    return findDifferences(this.#state.entries, this.pool, this.#policy);
+  }
+
   /** Starts anew from what the runtime lists; stopped containers must not be in the list. */
   synchronize(listed: readonly Seen[]): readonly ContainerUpdate[] {
     return this.#turn('synchronize', undefined, (draft) => {
       const before = [...this.#state.entries.values()];
-      for (const entry of before) draft.delete(entry.container.id);
-      const warnings = rebuild(draft, this.#policy, listed, (seen) => this.#recall(seen));
+      const running = listed.map((seen) => ({
+        ...seen,
+        told: toldByRuntime(seen.container, this.#policy),
+        seen: this.#state.entries.get(seen.container.id)?.seen,
+        cpus: Cpuset.EMPTY,
+      }));
+      const warnings = this.#rebuild(draft, running);
       const updates = this.#tell(draft);
       draft.commit();
       for (const entry of before) if (!this.#state.entries.has(entry.container.id)) this.#remember(entry);
-      return {
-        answer: updates,
-        details: {
-          outcome: 'synchronized',
-          reason: describeCounts(this.#state.entries.values()),
-          updates: updates.length,
-          warnings: [...warnings, ...describeUnplaced(this.#state.entries.values())],
-        },
-      };
+      return { answer: updates, details: this.#summary('synchronized', updates.length, warnings) };
     });
   }
 
-  /** @throws Refusal when the container must not be created as asked */
-  create(pod: PodFacts, container: ContainerFacts): CreateAnswer {
-    return this.#turn('create', { pod, container }, (draft) => {
-      const superseded = draft.filter(
-        (entry) =>
-          entry.container.id === container.id ||
-          (pod.uid !== '' && entry.pod.uid === pod.uid && entry.container.name === container.name),
-      );
-      for (const entry of superseded) draft.delete(entry.container.id);
-      const { entry, warnings } = toEntry({ pod, container }, this.#policy, draft.epoch);
-      if (entry.unplaced !== undefined) throw new Refusal('bad-annotation', entry.unplaced);
-
-      const previous = [...superseded.map(({ cpus }) => cpus), ...this.#recall(entry)];
-      const { cpus, moves } = this.#placeNew(draft, entry, previous);
-      const movesTold = describeMoves(draft, moves);
-      applyMoves(draft, moves);
-      draft.set({ ...entry, cpus });
-      const updates = tellDifferences(draft, this.#policy, { self: container.id });
-      const adjustment = this.#tellSelf(draft, container.id);
-      draft.commit();
-      superseded.forEach((old) => {
-        this.#remember(old);
+  /**
+   * Places a new container. With `time`, a large reassignment is planned by the workers first, for which the caller has to
+   * wait; everything else is answered at once.
+   *
+   * @throws Refusal when the container must not be created as asked; DeadlineError when `time` is over before the plan is there
+   */
+  create(pod: PodFacts, container: ContainerFacts): CreateAnswer;
+  create(pod: PodFacts, container: ContainerFacts, time: TurnTime): CreateAnswer | Promise<CreateAnswer>;
+  create(pod: PodFacts, container: ContainerFacts, time?: TurnTime): CreateAnswer | Promise<CreateAnswer> {
+    const turn = this.#begin('create', { pod, container });
+    try {
+      const prepared = this.#prepare(pod, container);
+      const { planned } = prepared.clearance;
+      const { planner } = this.#options;
+      if (planned === undefined || planner === undefined || time === undefined || !this.#isLarge(planned)) {
+        return turn.end(this.#finish(prepared, prepared.clearance.moves));
+      }
+      return this.#improve(planner, planned, time).then((plan) => {
+        try {
+          if (time.isOver()) throw new DeadlineError('no plan was ready in time, nothing was changed');
+          // Turns run one at a time, so the plan's epoch is still that of the ledger. Were it not, it would have to be
+          // decided anew.
+          if (prepared.draft.isCurrent) return turn.end(this.#finish(prepared, plan.moves));
+          const anew = this.#prepare(pod, container);
+          return turn.end(this.#finish(anew, anew.clearance.moves));
+        } catch (error) {
+          return turn.fail(error);
+        }
       });
-      const prefers = entry.workload.kind === 'annotated' && this.#policy.numaMemoryPolicy === 'preferred';
-      return {
-        answer: {
-          adjustment,
-          updates,
-          ...(prefers && { preferredNodes: memoryNodes(this.#policy.topology, cpus) }),
-        },
-        details: {
-          outcome: 'placed',
-          kind: entry.workload.kind,
-          reason: entry.reason,
-          ...told(adjustment),
-          moves: movesTold,
-          updates: updates.length,
-          warnings,
-        },
-      };
-    });
+    } catch (error) {
+      return turn.fail(error);
+    }
   }
 
   /**
@@ -158,11 +211,7 @@ export class Ledger {
     requested: ContainerResources,
   ): readonly ContainerUpdate[] {
     return this.#turn('update', { pod, container }, (draft) => {
-      const known = draft.get(container.id);
-      const details =
-        known === undefined
-          ? this.#adoptUnknown(draft, pod, withResources(container, requested))
-          : this.#reclassify(draft, known, withResources(known.container, requested));
+      const details = applyResources(draft, this.#policy, pod, container, requested, this.#recall);
       const updates = tellDifferences(draft, this.#policy, { self: container.id });
       const own = this.#tellSelf(draft, container.id);
       draft.commit();
@@ -196,83 +245,177 @@ export class Ledger {
     });
   }
 
-  #placeNew(draft: Draft, entry: Entry, previous: readonly Cpuset[]) {
+  /**
+   * Sends what is still different, with no event to carry it.
+   *
+   * @returns updates for the runtime; what becomes of them has to be told to `doubt`
+   */
+  reconcile(): readonly ContainerUpdate[] {
+    return this.#turn('reconcile', undefined, (draft) => {
+      this.#retryUnplaced(draft);
+      const updates = this.#tell(draft);
+      draft.commit();
+      return { answer: updates, details: { outcome: 'told', updates: updates.length } };
+    });
+  }
+
+  /**
+   * Compares what was sent without an event with what the ledger wants since then. Such updates wait for the runtime's lock,
+   * so one may have been applied after an answer that was decided later: then it counts as where the container is.
+   *
+   * @param failed the runtime could not apply all of them, and does not say which: any of these containers may be anywhere
+   */
+  doubt(sent: readonly ContainerUpdate[], failed: boolean): void {
+    const { online } = this.#policy.topology;
+    const draft = this.#state.draft();
+    for (const { id, cpus } of sent) {
+      const entry = draft.get(id);
+      if (entry === undefined || cpus === undefined) continue;
+      if (failed) draft.set({ ...entry, seen: online });
+      else if (!entry.told.cpus?.equals(cpus)) draft.set({ ...entry, seen: cpus });
+    }
+    draft.commit();
+  }
+
+  /**
+   * Compares where containers were found with where they were told to be.
+   *
+   * @returns the containers found elsewhere that were not known to be
+   */
+  observe(sightings: readonly Sighting[]): readonly Entry[] {
+    const { online } = this.#policy.topology;
+    const draft = this.#state.draft();
+    const found: Entry[] = [];
+    let changed = false;
+    for (const { id, cpus, epoch } of sightings) {
+      const entry = draft.get(id);
+      if (entry?.told.cpus === undefined || entry.epoch !== epoch) continue;
+      // The kernel of cgroup v1 takes offline CPUs out of a cpuset, that of v2 keeps them: both are as told.
+      const asTold = cpus.intersect(online).equals(entry.told.cpus.intersect(online));
+      if (asTold ? entry.seen === undefined : entry.seen?.equals(cpus)) continue;
+      draft.set({ ...entry, seen: asTold ? undefined : cpus });
+      changed = true;
+      if (!asTold) found.push(entry);
+    }
+    if (changed) draft.commit();
+    return found;
+  }
+
+  #prepare(pod: PodFacts, container: ContainerFacts): Prepared {
+    const draft = this.#state.draft();
+    this.#retryUnplaced(draft);
+    const superseded = draft.filter(
+      (entry) =>
+        entry.container.id === container.id ||
+        (pod.uid !== '' && entry.pod.uid === pod.uid && entry.container.name === container.name),
+    );
+    for (const entry of superseded) draft.delete(entry.container.id);
+    const { entry, warnings } = toEntry({ pod, container }, this.#policy, draft.epoch);
+    if (entry.unplaced !== undefined) throw new Refusal('bad-annotation', entry.unplaced);
+    const previous = [...superseded.map(({ cpus }) => cpus), ...this.#recall(entry)];
+    return { draft, superseded, entry, warnings, ...this.#placeNew(draft, entry, previous) };
+  }
+
+  #placeNew(draft: Draft, entry: Entry, previous: readonly Cpuset[]): { cpus: Cpuset; clearance: Clearance } {
     const { workload, pod } = entry;
     switch (workload.kind) {
-      case 'annotated':
-        return { cpus: workload.cpus, moves: placeAnnotated(draft, this.#policy, pod, workload.cpus) };
+      case 'annotated': {
+        const { cpus } = workload;
+        return { cpus, clearance: placeAnnotated(draft, this.#policy, pod, cpus) };
+      }
       case 'integer': {
         const { count, forbidden } = workload;
-        return { cpus: placeInteger(draft, this.#policy, { pod, count, forbidden, previous }), moves: [] };
+        const cpus = placeInteger(draft, this.#policy, { pod, count, forbidden, previous });
+        return { cpus, clearance: { moves: [] } };
       }
       case 'shared': {
         const pool = poolOf(draft, this.#policy);
         if (pool.minus(workload.forbidden).isEmpty) {
           throw new Refusal(
             'pool-empty',
-            `no CPU is left for shared containers${pool.isEmpty ? '' : ` outside of its forbidden CPUs ${workload.forbidden}`}`,
+            `shared container finds no CPU in the pool${pool.isEmpty ? '' : ` outside of its forbidden CPUs ${workload.forbidden}`}; ${heldBy(draft, draft.reserved)}`,
           );
         }
-        return { cpus: Cpuset.EMPTY, moves: [] };
+        return { cpus: Cpuset.EMPTY, clearance: { moves: [] } };
       }
     }
   }
 
-  /** A container that no event or listing has shown before: taken as it is, and put right if need be. */
-  #adoptUnknown(draft: Draft, pod: PodFacts, container: ContainerFacts): Details {
-    const { entry, warnings } = toEntry({ pod, container }, this.#policy, draft.epoch);
-    adopt(draft, this.#policy, { ...entry, told: toldByRuntime(container, this.#policy) }, (seen) =>
-      this.#recall(seen),
-    );
-    const adopted = draft.get(container.id)!;
+  /** Commits a prepared creation and makes its answer. */
+  #finish(prepared: Prepared, moves: readonly Move[]): Decided<CreateAnswer> {
+    const { draft, superseded, entry, warnings, cpus } = prepared;
+    const { id } = entry.container;
+    const movesTold = describeMoves(draft, moves);
+    applyMoves(draft, moves);
+    draft.set({ ...entry, cpus });
+    const updates = tellDifferences(draft, this.#policy, { self: id });
+    const adjustment = this.#tellSelf(draft, id);
+    draft.commit();
+    for (const old of superseded) this.#remember(old);
+    const { kind } = entry.workload;
+    const prefers = kind === 'annotated' && this.#policy.numaMemoryPolicy === 'preferred';
     return {
-      outcome: 'adopted',
-      kind: entry.workload.kind,
-      reason: adopted.unplaced ?? entry.reason,
-      warnings,
+      answer: {
+        adjustment,
+        updates,
+        ...(prefers && { preferredNodes: memoryNodes(this.#policy.topology, cpus) }),
+      },
+      details: {
+        outcome: 'placed',
+        kind,
+        reason: entry.reason,
+        ...told(adjustment),
+        moves: movesTold,
+        updates: updates.length,
+        warnings,
+      },
     };
   }
 
-  /** Applies new resources to a known container: it may grow, shrink or change its kind. */
-  #reclassify(draft: Draft, known: Entry, container: ContainerFacts): Details {
-    const kept = { ...known, container };
-    if (known.workload.kind === 'annotated') {
-      draft.set(kept);
-      return { outcome: 'kept', kind: 'annotated', reason: known.reason };
-    }
-    const { workload, reason, warnings } = classify(known.pod, container, this.#policy.classify);
-    const entry: Entry = { ...kept, workload, reason };
-    const details = { kind: workload.kind, reason, warnings };
-    const had = known.cpus;
-    if (workload.kind !== 'integer') {
-      draft.set({ ...entry, cpus: Cpuset.EMPTY, unplaced: undefined });
-      this.#retryUnplaced(draft);
-      return { ...details, outcome: had.isEmpty ? 'kept' : 'resized' };
-    }
-    const { count, forbidden, atLeast } = workload;
-    if (had.size === count || (atLeast && had.size > count)) {
-      draft.set({ ...entry, workload: { ...workload, count: had.size } });
-      return { ...details, outcome: 'kept' };
-    }
-    draft.delete(container.id);
-    if (had.size > count) {
-      const request = { count, free: had, taken: draft.reserved, priority: this.#policy.priority };
-      draft.set({ ...entry, cpus: chooseExclusive(this.#policy.topology, request)! });
-      this.#retryUnplaced(draft);
-    } else if (known.unplaced !== undefined) {
-      placeOrPool(draft, this.#policy, entry, (seen) => this.#recall(seen));
-    } else {
-      const wish = { pod: known.pod, count, forbidden, held: had, previous: this.#recall(entry) };
-      draft.set({ ...entry, cpus: placeInteger(draft, this.#policy, wish) });
-    }
-    return { ...details, reason: draft.get(container.id)!.unplaced ?? reason, outcome: 'resized' };
+  /** Whether a reassignment is worth the workers' time. */
+  #isLarge({ request }: PlannedMoves): boolean {
+    const { minContainers, minCpus } = this.#policy.reassignment;
+    const cpus = request.victims.reduce((sum, victim) => sum + victim.cpus.size, 0);
+    return request.victims.length > minContainers || cpus > minCpus;
   }
 
-  /** Containers that could not be placed get another chance, oldest first. */
+  async #improve(planner: PlanImprover, planned: PlannedMoves, time: TurnTime): Promise<Plan> {
+    const { request, plan, leavesRoom } = planned;
+    const { timeoutShare, msPerContainer } = this.#policy.reassignment;
+    const epoch = this.#state.epoch;
+    const deadlineMs = Math.min(time.requestTimeout * timeoutShare, request.victims.length * msPerContainer);
+    const better = await planner.improve(this.#policy.topology, request, plan, {
+      epoch,
+      deadlineMs,
+      seed: epoch,
+    });
+    return leavesRoom(better) ? better : plan;
+  }
+
+  /** Places all containers anew in a draft that is emptied for it. @returns warnings */
+  #rebuild(draft: Draft, running: Parameters<typeof rebuild>[2]): readonly string[] {
+    for (const id of this.#state.entries.keys()) draft.delete(id);
+    return rebuild(draft, this.#policy, running, this.#recall);
+  }
+
+  #summary(outcome: string, updates: number, warnings: readonly string[]): Details {
+    const entries = [...this.#state.entries.values()];
+    return {
+      outcome,
+      reason: describeCounts(entries),
+      updates,
+      warnings: [...warnings, ...describeUnplaced(entries)],
+    };
+  }
+
+  /**
+   * Containers that could not be placed get another chance, oldest first. Not when a container leaves CPUs because it is
+   * resized: the runtime changes that one last, so its CPUs are given away in a later turn.
+   */
   #retryUnplaced(draft: Draft): void {
     for (const entry of draft.filter(({ unplaced }) => unplaced !== undefined).sort(byAge)) {
       draft.delete(entry.container.id);
-      placeOrPool(draft, this.#policy, entry, (seen) => this.#recall(seen));
+      placeOrPool(draft, this.#policy, entry, this.#recall);
     }
   }
 
@@ -286,7 +429,7 @@ export class Ledger {
   #tellSelf(draft: Draft, id: string): ContainerUpdate {
     const entry = draft.get(id)!;
     const want = wanted(entry, poolOf(draft, this.#policy), this.#policy);
-    draft.set({ ...entry, told: want, epoch: draft.epoch });
+    draft.set({ ...entry, told: want, seen: undefined, epoch: draft.epoch });
     return {
       id,
       ...(want.cpus !== undefined && { cpus: want.cpus }),
@@ -295,9 +438,7 @@ export class Ledger {
     };
   }
 
-  #recall(seen: Seen): readonly Cpuset[] {
-    return this.#sticky.recall(seen, this.#options.now());
-  }
+  readonly #recall: Recall = (seen) => this.#sticky.recall(seen, this.#options.now());
 
   #remember(entry: Entry): void {
     if (entry.workload.kind === 'integer' && isExclusive(entry))
@@ -305,84 +446,60 @@ export class Ledger {
   }
 
   /** Runs one turn and writes it to the journal, refused or not. */
-  #turn<T>(
-    event: string,
-    seen: Seen | undefined,
-    decide: (draft: Draft) => { answer: T; details: Details },
-  ): T {
+  #turn<T>(event: string, seen: Seen | undefined, decide: (draft: Draft) => Decided<T>): T {
+    const turn = this.#begin(event, seen);
+    try {
+      return turn.end(decide(this.#state.draft()));
+    } catch (error) {
+      return turn.fail(error);
+    }
+  }
+
+  /** Starts a turn that the caller ends, by either way, which writes it to the journal. */
+  #begin(event: string, seen: Seen | undefined) {
     const operation = `${this.#options.instance}-${++this.#operations}`;
+    const name = seen === undefined ? '' : nameOf(seen);
     const record = (details: Details): void => {
       this.#options.onDecision(
         this.#options.journal.append({
           time: Date.now(),
           operation,
           event,
-          ...(seen !== undefined && { container: nameOf(seen), containerId: seen.container.id }),
+          ...(seen !== undefined && { container: name, containerId: seen.container.id }),
           outcome: 'done',
           ...details,
         }),
       );
     };
-    try {
-      const { answer, details } = decide(this.#state.draft());
-      record(details);
-      return answer;
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      record({ outcome: 'refused', code: error.code, reason: error.message });
-      throw new Refusal(
-        error.code,
-        `weka-nri-cpuset refused to ${event} container ${seen === undefined ? '' : nameOf(seen)}: ${error.message} [operation ${operation}]`,
-      );
-    }
+    return {
+      end: <T>({ answer, details }: Decided<T>): T => {
+        record(details);
+        return answer;
+      },
+      fail: (error: unknown): never => {
+        if (!(error instanceof Refusal)) throw error;
+        record({ outcome: 'refused', code: error.code, reason: error.message });
+        throw new Refusal(
+          error.code,
+          `weka-nri-cpuset refused to ${event} container ${name}: ${error.message} [operation ${operation}]`,
+        );
+      },
+    };
   }
 }
 
-/** The same container with the resources that an update asks for; cpusets asked for are not: those are ours to decide. */
-function withResources(container: ContainerFacts, requested: ContainerResources): ContainerFacts {
-  const { quota, period, shares, memoryLimit } = container.resources;
-  return {
-    ...container,
-    resources: {
-      ...container.resources,
-      quota: requested.quota ?? quota,
-      period: requested.period ?? period,
-      shares: requested.shares ?? shares,
-      memoryLimit: requested.memoryLimit ?? memoryLimit,
-    },
-  };
+/** What a turn answers, and says of itself in the journal. */
+interface Decided<T> {
+  readonly answer: T;
+  readonly details: Details;
 }
 
-function told(update: ContainerUpdate): Details {
-  return {
-    ...(update.cpus !== undefined && { cpus: update.cpus.toString() }),
-    ...(update.mems !== undefined && { mems: update.mems }),
-  };
-}
-
-function released(entry: Entry): Details {
-  return { outcome: 'released', kind: entry.workload.kind, cpus: entry.cpus.toString() };
-}
-
-function describeMoves(draft: Draft, moves: readonly { id: string; from: Cpuset; to: Cpuset }[]) {
-  return moves.map(({ id, from, to }) => ({
-    id,
-    container: nameOf(draft.get(id)!),
-    from: from.toString(),
-    to: to.toString(),
-  }));
-}
-
-function describeCounts(entries: Iterable<Entry>): string {
-  const counts = { annotated: 0, integer: 0, shared: 0, unplaced: 0 };
-  for (const entry of entries) counts[entry.unplaced === undefined ? entry.workload.kind : 'unplaced']++;
-  return Object.entries(counts)
-    .map(([kind, count]) => `${count} ${kind}`)
-    .join(', ');
-}
-
-function describeUnplaced(entries: Iterable<Entry>): string[] {
-  return [...entries].flatMap((entry) =>
-    entry.unplaced === undefined ? [] : [`${nameOf(entry)} runs in the shared pool: ${entry.unplaced}`],
-  );
+/** A creation that is decided but not committed. */
+interface Prepared {
+  readonly draft: Draft;
+  readonly superseded: readonly Entry[];
+  readonly entry: Entry;
+  readonly warnings: readonly string[];
+  readonly cpus: Cpuset;
+  readonly clearance: Clearance;
 }

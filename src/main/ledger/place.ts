@@ -1,12 +1,12 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import { chooseExclusive, type ExclusiveRequest, stillAsGood } from '../../placement/exclusive.ts';
-import type { Move } from '../../placement/plan.ts';
+import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
 import { chooseSparing, poolIsolated, sharedPool } from '../../placement/pool.ts';
 import { planReassignment } from '../../placement/reassign.ts';
 import type { PodFacts } from '../../placement/workload.ts';
 import { type Entry, forbiddenTo, isExclusive, nameOf } from './entry.ts';
 import type { Policy } from './policy.ts';
-import { holders, Refusal } from './refusal.ts';
+import { heldBy, Refusal } from './refusal.ts';
 import type { Draft } from './state.ts';
 
 /** The shared pool as the draft has it. */
@@ -62,19 +62,21 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
     ),
     priority: policy.priority,
   };
-  const found = chooseSparing(sharedNeeds(draft, policy), pool, (spared) => {
+  const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
+  const needs = sharedNeeds(draft, policy, pool);
+  const found = chooseSparing(usableOf(needs), pool, (spared) => {
     const sparing = { ...request, free: free.minus(spared) };
     const cpus = chooseAgain(policy, sparing, wish.previous ?? []) ?? chooseExclusive(topology, sparing);
     return cpus && { cpus, pool: pool.minus(cpus) };
   });
   if (found === undefined) {
-    const withheld = topology.online.minus(reserved).minus(free).size;
+    const withheld = topology.online.minus(reserved).minus(free).minus(held).size;
     throw new Refusal(
       'not-enough-cpus',
-      `asks for ${count} exclusive CPUs, ${free.size + held.size} are free${withheld > 0 ? ` (${withheld} more may not be given to it)` : ''}; held by ${holders(draft, reserved.minus(held)) || 'nobody'}`,
+      `${asked}: ${free.size + held.size} are free${withheld > 0 ? ` (${withheld} more may not be given to it)` : ''}; ${heldBy(draft, reserved.minus(held))}`,
     );
   }
-  checkPool(draft, policy, pool, found.choice.pool, found.starved);
+  checkPool(draft, policy, asked, pool, found.choice.pool, needs[found.starved]);
   return found.choice.cpus;
 }
 
@@ -86,7 +88,7 @@ function chooseAgain(
 ): Cpuset | undefined {
   if (!(request.held ?? Cpuset.EMPTY).isEmpty) return undefined;
   for (const cpus of previous) {
-    if (!cpus.isSubsetOf(request.free)) continue;
+    if (cpus.isEmpty || !cpus.isSubsetOf(request.free)) continue;
     const near =
       cpus.size >= request.count
         ? chooseExclusive(policy.topology, { ...request, free: cpus })
@@ -96,41 +98,54 @@ function chooseAgain(
   return undefined;
 }
 
+/** Where the integer containers in the way of an annotated one go. */
+export interface Clearance {
+  readonly moves: readonly Move[];
+  /** What the moves were planned from, where there are any: other plans for it can be compared and taken instead. */
+  readonly planned?: PlannedMoves;
+}
+
+export interface PlannedMoves {
+  readonly request: ReassignRequest;
+  readonly plan: Plan;
+  /** Whether shared containers keep a CPU with this plan, which a plan for `request` alone does not see to. */
+  leavesRoom(plan: Plan): boolean;
+}
+
 /**
  * Checks that an annotated container may have `cpus`, and plans where the integer containers on them go.
  *
  * @returns the moves, to be applied with it; none where no integer container is in the way
  * @throws Refusal saying which rule forbids it
  */
-export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus: Cpuset): readonly Move[] {
+export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus: Cpuset): Clearance {
   const { topology } = policy;
+  const asked = `annotated container asks for CPUs ${cpus}`;
   const missing = cpus.minus(topology.online);
   if (!missing.isEmpty) {
     const offline = missing.intersect(topology.offline);
-    throw new Refusal(
-      'cpu-not-online',
-      `asks for CPUs ${cpus}: ${offline.equals(missing) ? `${missing} offline` : `${missing} not on this host`} (online: ${topology.online})`,
-    );
+    const absent = missing.minus(offline);
+    const problems = [
+      ...(offline.isEmpty ? [] : [`${offline} offline`]),
+      ...(absent.isEmpty ? [] : [`${absent} not on this host`]),
+    ];
+    throw new Refusal('cpu-not-online', `${asked}: ${problems.join(', ')} (online: ${topology.online})`);
   }
   if (cpus.intersects(policy.protectedCpus)) {
-    throw new Refusal(
-      'cpu-protected',
-      `asks for CPUs ${cpus}: ${cpus.intersect(policy.protectedCpus)} protected`,
-    );
+    throw new Refusal('cpu-protected', `${asked}: ${cpus.intersect(policy.protectedCpus)} protected`);
   }
   if (!policy.mayPin(pod.namespace)) {
-    throw new Refusal(
-      'namespace-may-not-pin',
-      `asks for CPUs ${cpus}: namespace ${pod.namespace} may not pin CPUs`,
-    );
+    throw new Refusal('namespace-may-not-pin', `${asked}: namespace ${pod.namespace} may not pin CPUs`);
   }
 
   const pool = poolOf(draft, policy);
+  const needs = sharedNeeds(draft, policy, pool);
   const victims = draft.filter((entry) => entry.workload.kind === 'integer' && entry.cpus.intersects(cpus));
   if (victims.length === 0) {
     const after = pool.minus(cpus);
-    checkPool(draft, policy, pool, after, firstStarved(sharedNeeds(draft, policy), after));
-    return [];
+    const starved = needs.find(({ usable }) => !usable.intersects(after));
+    checkPool(draft, policy, asked, pool, after, starved);
+    return { moves: [] };
   }
 
   const reserved = draft.reserved.union(cpus);
@@ -138,8 +153,10 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
   const others = draft.reserved.minus(Cpuset.union(victims.map((entry) => entry.cpus)));
   const poolWithoutVictims = sharedPool(topology, policy.isolatedCpus, others.union(cpus));
   let shortage = '';
-  const found = chooseSparing(sharedNeeds(draft, policy), poolWithoutVictims, (spared) => {
-    const result = planReassignment(topology, {
+  const poolWith = (plan: Plan): Cpuset =>
+    poolWithoutVictims.minus(Cpuset.union(plan.moves.map((move) => move.to)));
+  const found = chooseSparing(usableOf(needs), poolWithoutVictims, (spared) => {
+    const request: ReassignRequest = {
       requested: cpus,
       victims: victims.map((entry) => ({
         id: entry.container.id,
@@ -149,61 +166,76 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
       available: available.minus(spared),
       pool: poolWithoutVictims,
       minShared: Math.min(policy.minSharedCpus, pool.size),
-    });
+    };
+    const result = planReassignment(topology, request);
     if (!result.ok) {
       shortage ||= `they need ${result.needed} other CPUs, ${result.available} are usable (${result.reason})`;
       return undefined;
     }
-    const { moves } = result.plan;
-    return { moves, pool: poolWithoutVictims.minus(Cpuset.union(moves.map((move) => move.to))) };
+    return { request, plan: result.plan, pool: poolWith(result.plan) };
   });
   if (found === undefined) {
     throw new Refusal(
       'cannot-reassign',
-      `asks for CPUs ${cpus}, held by ${holders(draft, cpus)}, which cannot all be moved: ${shortage}`,
+      `${asked}, ${heldBy(draft, cpus)}, which cannot all be moved: ${shortage}`,
     );
   }
-  checkPool(draft, policy, pool, found.choice.pool, found.starved);
-  return found.choice.moves;
+  const { request, plan } = found.choice;
+  checkPool(draft, policy, asked, pool, found.choice.pool, needs[found.starved]);
+  const leavesRoom = (other: Plan): boolean => {
+    const after = poolWith(other);
+    return needs.every(({ usable }) => usable.intersects(after));
+  };
+  return { moves: plan.moves, planned: { request, plan, leavesRoom } };
 }
 
-/** The CPUs that each container in the pool may run on, reserved or not: one entry per different forbidden set. */
-function sharedNeeds(draft: Draft, policy: Policy): readonly Cpuset[] {
-  const usable = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
-  const needs = new Map<string, Cpuset>();
+/** A container in the pool, standing for all with its forbidden CPUs, and the CPUs it may run on, reserved or not. */
+interface SharedNeed {
+  readonly entry: Entry;
+  readonly usable: Cpuset;
+}
+
+/** What containers in the pool need a CPU of, which is what `poolShare` gives them; nothing where the pool is empty already. */
+function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly SharedNeed[] {
+  const mayBePool = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
+  const needs = new Map<string, SharedNeed>();
+  if (pool.isEmpty) return [];
   draft.forEach((entry) => {
     if (isExclusive(entry)) return;
     const forbidden = forbiddenTo(entry.workload);
     const key = forbidden.toString();
-    if (!needs.has(key)) needs.set(key, usable.minus(forbidden));
+    if (needs.has(key)) return;
+    const usable = mayBePool.minus(forbidden);
+    needs.set(key, { entry, usable: usable.intersects(pool) ? usable : mayBePool });
   });
   return [...needs.values()];
 }
 
-function firstStarved(needs: readonly Cpuset[], pool: Cpuset): number {
-  return needs.findIndex((cpus) => !cpus.intersects(pool));
+function usableOf(needs: readonly SharedNeed[]): readonly Cpuset[] {
+  return needs.map(({ usable }) => usable);
 }
 
 /** Refuses a pool that shrinks below what shared containers must keep. What was too small before does not count. */
-function checkPool(draft: Draft, policy: Policy, before: Cpuset, after: Cpuset, starved: number): void {
+function checkPool(
+  draft: Draft,
+  policy: Policy,
+  asked: string,
+  before: Cpuset,
+  after: Cpuset,
+  starved: SharedNeed | undefined,
+): void {
   if (after.size < Math.min(policy.minSharedCpus, before.size)) {
     throw new Refusal(
       'pool-too-small',
-      `would leave ${after.size} CPUs to shared containers, at least ${policy.minSharedCpus} must remain (minSharedCpus); held by ${holders(draft, draft.reserved) || 'nobody'}`,
+      `${asked}: that would leave ${after.size} CPUs to shared containers, at least ${policy.minSharedCpus} must remain (minSharedCpus); ${heldBy(draft, draft.reserved)}`,
     );
   }
-  if (starved < 0) return;
-  const victim = draft.filter(
-    (entry) =>
-      !isExclusive(entry) &&
-      !after.minus(forbiddenTo(entry.workload)).intersects(after) &&
-      before.minus(forbiddenTo(entry.workload)).intersects(before),
-  )[0];
-  if (victim === undefined) return;
-  throw new Refusal(
-    'shared-container-starved',
-    `would leave no CPU to the shared container ${nameOf(victim)}`,
-  );
+  if (starved !== undefined) {
+    throw new Refusal(
+      'shared-container-starved',
+      `${asked}: that would leave no CPU to the shared container ${nameOf(starved.entry)}; ${heldBy(draft, draft.reserved.intersect(starved.usable))}`,
+    );
+  }
 }
 
 /** Sets where moved containers are from now on. */

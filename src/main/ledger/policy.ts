@@ -17,6 +17,8 @@ export interface Policy {
   readonly minSharedCpus: number;
   readonly liftCpuQuota: boolean;
   readonly poolGrowth: GrowthLimits;
+  /** When, and for how long, the workers look for a better plan. */
+  readonly reassignment: Config['reassignment'];
   /** CPUs that may not be pinned by annotation. */
   readonly protectedCpus: Cpuset;
   /** CPUs that integer containers may be given: online, not configured as reserved or protected, not isolated away. */
@@ -42,6 +44,7 @@ export function createPolicy(topology: Topology, config: Config): Policy {
     minSharedCpus: config.minSharedCpus,
     liftCpuQuota,
     poolGrowth: config.poolGrowth,
+    reassignment: config.reassignment,
     protectedCpus,
     integerCpus: topology.online
       .minus(configuredCpus(config, 'reservedCpus', topology.maxCpuId))

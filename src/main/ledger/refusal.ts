@@ -27,12 +27,12 @@ export class Refusal extends Error {
 
 const MAX_HOLDERS_NAMED = 5;
 
-/** Who owns any of `cpus`, for a message: `db/pg/main 0-3 (annotated), … and 2 more`. */
-export function holders(draft: Draft, cpus: Cpuset): string {
+/** Who owns any of `cpus`, for a message: `held by db/pg/main 0-3 (annotated), … and 2 more`. */
+export function heldBy(draft: Draft, cpus: Cpuset): string {
   const owners = draft.filter((entry) => entry.cpus.intersects(cpus));
   const named = owners
     .slice(0, MAX_HOLDERS_NAMED)
     .map((entry) => `${nameOf(entry)} ${entry.cpus.intersect(cpus)} (${entry.workload.kind})`);
   const more = owners.length - named.length;
-  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `held by ${named.join(', ') || 'nobody'}${more > 0 ? ` and ${more} more` : ''}`;
 }

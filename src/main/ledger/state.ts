@@ -46,6 +46,7 @@ type Commit = (changes: ReadonlyMap<string, Entry | undefined>, integer: Cpuset,
 /** A view of the state with changes laid over it, which become real on `commit` or are dropped with the draft. */
 export class Draft {
   readonly #base: LedgerState;
+  readonly #baseEpoch: number;
   readonly #commit: Commit;
   readonly #changes = new Map<string, Entry | undefined>();
   #integer: Cpuset;
@@ -54,6 +55,7 @@ export class Draft {
 
   constructor(base: LedgerState, commit: Commit) {
     this.#base = base;
+    this.#baseEpoch = base.epoch;
     this.#commit = commit;
     this.#integer = base.integer;
     this.#annotated = base.annotated;
@@ -61,7 +63,12 @@ export class Draft {
 
   /** The epoch that this draft becomes when committed. */
   get epoch(): number {
-    return this.#base.epoch + 1;
+    return this.#baseEpoch + 1;
+  }
+
+  /** Whether nothing was committed since the draft was started. */
+  get isCurrent(): boolean {
+    return this.#base.epoch === this.#baseEpoch;
   }
 
   get integer(): Cpuset {

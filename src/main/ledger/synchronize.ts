@@ -1,7 +1,7 @@
 import { CpuListError, parseCpuList } from '../../placement/cpulist.ts';
 import { Cpuset } from '../../placement/cpuset.ts';
 import { type ContainerFacts, classify, type PodFacts } from '../../placement/workload.ts';
-import { byAge, type Entry, forbiddenTo, type Told, UNTOLD } from './entry.ts';
+import { byAge, type Entry, forbiddenTo, isExclusive, type Told, UNTOLD } from './entry.ts';
 import { applyMoves, placeAnnotated, placeInteger } from './place.ts';
 import type { Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
@@ -11,6 +11,14 @@ import type { Draft } from './state.ts';
 export interface Seen {
   readonly pod: PodFacts;
   readonly container: ContainerFacts;
+}
+
+/** A container to be placed anew, with what is known of where it is. */
+export interface Running extends Seen {
+  readonly told: Told;
+  readonly seen: Cpuset | undefined;
+  /** CPUs that the ledger has given it; empty where only `told` speaks for it. */
+  readonly cpus: Cpuset;
 }
 
 /** CPUs that a container had before, strongest claim first. */
@@ -27,7 +35,14 @@ export function toEntry(
   policy: Policy,
   epoch: number,
 ): { readonly entry: Entry; readonly warnings: readonly string[] } {
-  const common = { pod: seen.pod, container: seen.container, cpus: Cpuset.EMPTY, told: UNTOLD, epoch };
+  const common = {
+    pod: seen.pod,
+    container: seen.container,
+    cpus: Cpuset.EMPTY,
+    told: UNTOLD,
+    seen: undefined,
+    epoch,
+  };
   try {
     const { workload, reason, warnings } = classify(seen.pod, seen.container, policy.classify);
     return { entry: { ...common, workload, reason, unplaced: undefined }, warnings };
@@ -39,7 +54,7 @@ export function toEntry(
       reason: 'annotated',
       unplaced: error.message,
     };
-    return { entry, warnings: [error.message] };
+    return { entry, warnings: [] };
   }
 }
 
@@ -65,19 +80,20 @@ export function toldByRuntime(container: ContainerFacts, policy: Policy): Told {
 export function rebuild(
   draft: Draft,
   policy: Policy,
-  listed: readonly Seen[],
+  containers: readonly Running[],
   recall: Recall,
 ): readonly string[] {
   const warnings: string[] = [];
-  const entries = listed.map((seen) => {
-    const made = toEntry(seen, policy, draft.epoch);
-    warnings.push(...made.warnings);
-    return { ...made.entry, told: toldByRuntime(seen.container, policy) };
+  const entries = containers.map((running) => {
+    const { entry, warnings: found } = toEntry(running, policy, draft.epoch);
+    warnings.push(...found);
+    const { told, seen, cpus } = running;
+    return { ...entry, told, seen, cpus };
   });
   entries.sort(byAge);
 
   // Containers of the pool come first because they own nothing: what is placed afterwards must leave them something.
-  for (const entry of entries) if (entry.workload.kind === 'shared') draft.set(entry);
+  for (const entry of entries) if (entry.workload.kind === 'shared') toPool(draft, entry);
   for (const entry of entries) if (entry.workload.kind === 'annotated') adopt(draft, policy, entry, recall);
 
   let waiting = entries.filter((entry) => entry.workload.kind === 'integer');
@@ -97,8 +113,10 @@ export function rebuild(
 
 /** Adds a container that runs already; one that cannot be placed goes to the pool as unplaced. */
 export function adopt(draft: Draft, policy: Policy, entry: Entry, recall: Recall): void {
-  if (entry.workload.kind === 'shared') draft.set(entry);
-  else if (!keepClaim(draft, policy, entry)) placeOrPool(draft, policy, entry, recall);
+  if (entry.workload.kind === 'shared') toPool(draft, entry);
+  else if (!keepClaim(draft, policy, entry)) {
+    placeOrPool(draft, policy, entry, recall, remainingClaim(draft, policy, entry));
+  }
 }
 
 /**
@@ -116,41 +134,55 @@ export function placeOrPool(
   const { workload, pod } = entry;
   try {
     if (workload.kind === 'annotated' && !workload.cpus.isEmpty) {
-      applyMoves(draft, placeAnnotated(draft, policy, pod, workload.cpus));
+      applyMoves(draft, placeAnnotated(draft, policy, pod, workload.cpus).moves);
       draft.set({ ...entry, cpus: workload.cpus, unplaced: undefined });
     } else if (workload.kind === 'integer') {
       const { count, forbidden } = workload;
-      const kept = claim.size >= count && !claim.isEmpty ? { within: claim } : { held: claim };
+      const kept = claim.size >= count ? { within: claim } : { held: claim };
       const cpus = placeInteger(draft, policy, { pod, count, forbidden, previous: recall(entry), ...kept });
       draft.set({ ...entry, cpus, unplaced: undefined });
     } else {
-      draft.set(entry);
+      toPool(draft, entry);
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    draft.set({ ...entry, cpus: Cpuset.EMPTY, unplaced: error.message });
+    toPool(draft, { ...entry, unplaced: error.message });
   }
+}
+
+function toPool(draft: Draft, entry: Entry): void {
+  draft.set({ ...entry, cpus: Cpuset.EMPTY });
 }
 
 /** Keeps a running container where it is, if it holds what it is entitled to. A restart moves nobody. */
 function keepClaim(draft: Draft, policy: Policy, entry: Entry): boolean {
-  const { workload, told } = entry;
-  if (told.cpus === undefined) return false;
+  const { workload } = entry;
+  const cpus = claimOf(entry);
+  if (cpus === undefined) return false;
   if (workload.kind === 'annotated') {
-    const kept = told.cpus.equals(workload.cpus) && !told.cpus.intersects(draft.integer);
-    if (kept) draft.set({ ...entry, cpus: told.cpus });
+    const kept = cpus.equals(workload.cpus) && !cpus.intersects(draft.integer);
+    if (kept) draft.set({ ...entry, cpus });
     return kept;
   }
   if (workload.kind !== 'integer') return false;
-  const enough = told.cpus.size === workload.count || (workload.atLeast && told.cpus.size > workload.count);
-  if (!enough || !remainingClaim(draft, policy, entry).equals(told.cpus)) return false;
-  draft.set({ ...entry, workload: { ...workload, count: told.cpus.size }, cpus: told.cpus });
+  const enough = cpus.size === workload.count || (workload.atLeast && cpus.size > workload.count);
+  if (!enough || !remainingClaim(draft, policy, entry).equals(cpus)) return false;
+  // While it was unplaced it may have been told the pool, and that may by chance have as many CPUs as it asks for.
+  const isShared = (): boolean =>
+    draft.filter((other) => !isExclusive(other) && other.told.cpus?.intersects(cpus) === true).length > 0;
+  if (!isExclusive(entry) && isShared()) return false;
+  draft.set({ ...entry, workload: { ...workload, count: cpus.size }, cpus });
   return true;
 }
 
-/** Of the CPUs that the runtime was told for an integer container, those it may keep and nobody else owns. */
+/** The CPUs that a running container can call its own: those the ledger gave it, else those the runtime was told. */
+function claimOf(entry: Entry): Cpuset | undefined {
+  return isExclusive(entry) ? entry.cpus : entry.told.cpus;
+}
+
+/** Of the CPUs that an integer container claims, those it may keep and nobody else owns. */
 function remainingClaim(draft: Draft, policy: Policy, entry: Entry): Cpuset {
-  return (entry.told.cpus ?? Cpuset.EMPTY)
+  return (claimOf(entry) ?? Cpuset.EMPTY)
     .intersect(policy.integerCpus)
     .minus(forbiddenTo(entry.workload))
     .minus(draft.reserved);

@@ -1,6 +1,6 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import { memoryNodes } from '../../placement/memory.ts';
-import { type Entry, forbiddenTo, isExclusive, type Told } from './entry.ts';
+import { type Entry, forbiddenTo, isExclusive, type Told, whereabouts } from './entry.ts';
 import { poolOf, poolShare } from './place.ts';
 import type { Policy } from './policy.ts';
 import type { Draft } from './state.ts';
@@ -20,11 +20,11 @@ export interface UpdateOptions {
   readonly takeGrowth?: (wanted: number) => number;
 }
 
-/** What the policy wants the runtime to be told of a container; without CPUs only where the pool is empty. */
+/** What the policy wants the runtime to be told of a container: where the pool is empty, the CPUs it was told before. */
 export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
   if (!isExclusive(entry)) {
     const share = poolShare(pool, forbiddenTo(entry.workload));
-    return { cpus: share.isEmpty ? undefined : share, mems: undefined, quota: undefined };
+    return { cpus: share.isEmpty ? entry.told.cpus : share, mems: undefined, quota: undefined };
   }
   const strict = entry.workload.kind === 'annotated' && policy.numaMemoryPolicy === 'strict';
   const mems = strict ? memoryNodes(policy.topology, entry.cpus).toString() : '';
@@ -35,78 +35,94 @@ export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
   };
 }
 
+/** Containers that are not as wanted, by what has to be done about it. */
+export interface Differences {
+  /** Exclusive containers that are not on their own CPUs yet. */
+  readonly moving: readonly Entry[];
+  /** Containers of the pool that are outside their share of it, have no CPU online, or are not where they were told to be. */
+  readonly misplaced: readonly Entry[];
+  /** Containers of the pool that could have more of it: comfort, no invariant is at risk. */
+  readonly growing: readonly Entry[];
+}
+
+/** Finds every container that was told something else than what is now wanted, or is not where it was told to be. */
+export function findDifferences(
+  entries: { forEach(visit: (entry: Entry) => void): void },
+  pool: Cpuset,
+  policy: Policy,
+): Differences {
+  const { online } = policy.topology;
+  const moving: Entry[] = [];
+  const misplaced: Entry[] = [];
+  const growing: Entry[] = [];
+  entries.forEach((entry) => {
+    const want = wanted(entry, pool, policy);
+    if (entry.seen === undefined && sameAsTold(entry.told, want)) return;
+    if (isExclusive(entry)) moving.push(entry);
+    else if (want.cpus !== undefined) {
+      const now = (whereabouts(entry) ?? online).intersect(online);
+      // The kernel lets a container whose CPUs are all offline run anywhere.
+      const isMisplaced = entry.seen !== undefined || now.isEmpty || !now.isSubsetOf(want.cpus);
+      if (isMisplaced) misplaced.push(entry);
+      else if (entry.told.cpus !== undefined) growing.push(entry);
+    }
+  });
+  return { moving, misplaced, growing };
+}
+
 /**
- * Finds every container that was told something else than what is now wanted, and puts the differences in an order in
- * which, applied one at a time, no exclusive CPU is ever in two places (invariant I6): containers in the pool shrink,
- * exclusive ones move, containers in the pool grow. Marks them as told in the draft.
+ * Puts all differences in an order in which, applied one at a time, no exclusive CPU is ever in two places (invariant I6):
+ * containers in the pool shrink, exclusive ones move, containers in the pool grow. Marks them as told in the draft.
  */
 export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOptions): ContainerUpdate[] {
   const pool = poolOf(draft, policy);
-  const { online } = policy.topology;
-  const movers: Entry[] = [];
-  const inPool: Entry[] = [];
-  draft.forEach((entry) => {
-    const differs = !sameAsTold(entry.told, wanted(entry, pool, policy));
-    if (isExclusive(entry) ? differs : differs && entry.container.id !== options.self) {
-      (isExclusive(entry) ? movers : inPool).push(entry);
-    }
-  });
+  const { moving, misplaced, growing } = findDifferences(draft, pool, policy);
+  const isOther = (entry: Entry): boolean => entry.container.id !== options.self;
   // CPUs that somebody still runs on until its own update is applied: nobody may be told to use them before that.
-  const vacating = Cpuset.union(movers.map((entry) => (entry.told.cpus ?? Cpuset.EMPTY).minus(entry.cpus)));
+  const vacating = Cpuset.union(
+    moving.map((entry) => (whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus)),
+  );
   const updates: ContainerUpdate[] = [];
-  const tell = (entry: Entry, told: Told): void => {
-    updates.push(difference(entry, told));
-    draft.set({ ...entry, told: { ...entry.told, ...defined(told) }, epoch: draft.epoch });
+  const tell = (entry: Entry, want: Told): void => {
+    updates.push(difference(entry, want));
+    draft.set({ ...entry, told: { ...entry.told, ...defined(want) }, seen: undefined, epoch: draft.epoch });
   };
 
-  const growing: Entry[] = [];
-  for (const entry of inPool) {
+  for (const entry of misplaced.filter(isOther)) {
     const want = wanted(entry, pool, policy);
-    if (want.cpus === undefined) continue;
-    const now = (entry.told.cpus ?? online).intersect(online);
-    if (now.isSubsetOf(want.cpus)) {
-      if (entry.told.cpus !== undefined) growing.push(entry);
-      continue;
-    }
-    const vacated = want.cpus.minus(vacating);
-    tell(entry, { ...want, cpus: vacated.isEmpty ? want.cpus : vacated });
+    const vacated = want.cpus!.minus(vacating);
+    tell(entry, vacated.isEmpty ? want : { ...want, cpus: vacated });
   }
-  for (const entry of inMovingOrder(movers)) {
-    if (entry.container.id !== options.self) tell(entry, wanted(entry, pool, policy));
+  for (const entry of inMovingOrder(moving)) {
+    if (isOther(entry)) tell(entry, wanted(entry, pool, policy));
   }
-  if (options.takeGrowth !== undefined && growing.length > 0) {
+  if (options.takeGrowth !== undefined) {
     // Who has least gets first.
-    growing.sort((a, b) => a.told.cpus!.size - b.told.cpus!.size);
-    for (const entry of growing.slice(0, options.takeGrowth(growing.length)))
+    const others = growing.filter(isOther).sort((a, b) => whereabouts(a)!.size - whereabouts(b)!.size);
+    for (const entry of others.slice(0, others.length > 0 ? options.takeGrowth(others.length) : 0)) {
       tell(entry, wanted(entry, pool, policy));
+    }
   }
   return updates;
 }
 
 /** Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. */
-function inMovingOrder(movers: readonly Entry[]): Entry[] {
+function inMovingOrder(moving: readonly Entry[]): readonly Entry[] {
   const ordered: Entry[] = [];
-  const pending = new Set(movers);
-  const blocked = (entry: Entry): boolean => {
+  const pending = new Set(moving);
+  const isBlocked = (entry: Entry): boolean => {
     for (const other of pending) {
       const bothPinned = entry.workload.kind === 'annotated' && other.workload.kind === 'annotated';
-      if (other !== entry && !bothPinned && other.told.cpus?.intersects(entry.cpus)) return true;
+      if (other !== entry && !bothPinned && whereabouts(other)?.intersects(entry.cpus)) return true;
     }
     return false;
   };
   while (pending.size > 0) {
-    const before = pending.size;
-    for (const entry of pending) {
-      if (blocked(entry)) continue;
-      pending.delete(entry);
-      ordered.push(entry);
-    }
-    // A circle can only come from cpusets that were set behind our back; somebody has to go first.
-    if (pending.size === before) {
-      const [first] = pending;
-      pending.delete(first!);
-      ordered.push(first!);
-    }
+    // A circle of containers that wait for one another can only come from cpusets set behind our back: one has to go
+    // first, for an answer may name a container only once.
+    const next = [...pending].find((entry) => !isBlocked(entry)) ?? [...pending][0]!;
+    pending.delete(next);
+    ordered.push(next);
   }
   return ordered;
 }
@@ -123,7 +139,8 @@ function difference(entry: Entry, want: Told): ContainerUpdate {
   const { told } = entry;
   return {
     id: entry.container.id,
-    ...(want.cpus !== undefined && !told.cpus?.equals(want.cpus) && { cpus: want.cpus }),
+    ...(want.cpus !== undefined &&
+      (entry.seen !== undefined || !told.cpus?.equals(want.cpus)) && { cpus: want.cpus }),
     ...(want.mems !== undefined && want.mems !== told.mems && { mems: want.mems }),
     ...(want.quota !== undefined && want.quota !== told.quota && { quota: want.quota }),
   };

@@ -13,6 +13,8 @@ export interface ConnectionOptions {
   readonly pluginIndex: string;
   /** Waited for before anything is logged, never before anything is sent. */
   readonly log: Promise<Logger>;
+  /** Called with each registered connection, and with undefined when it has ended. */
+  readonly onConnection?: (connection: PluginConnection | undefined) => void;
   /** Makes the handlers of one connection. */
   readonly session: () => PluginHandlers;
   /** Called when a registration has been sent, or could not be. */
@@ -63,12 +65,20 @@ export async function stayConnected(options: ConnectionOptions): Promise<void> {
 
 function dial(path: string, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({ path, signal });
+    const socket = createConnection({ path });
+    const abort = (): void => {
+      socket.destroy(new Error('stopped'));
+    };
+    const settle = (settled: () => void): void => {
+      signal.removeEventListener('abort', abort);
+      settled();
+    };
+    signal.addEventListener('abort', abort);
+    socket.once('error', (error) => settle(() => reject(error)));
     socket.once('connect', () => {
-      socket.off('error', reject);
-      resolve(socket);
+      socket.removeAllListeners('error');
+      settle(() => resolve(socket));
     });
-    socket.once('error', reject);
   });
 }
 
@@ -103,6 +113,7 @@ async function serve(socket: Socket, options: ConnectionOptions): Promise<boolea
     options.onAttempt();
     await registration;
     registered = true;
+    options.onConnection?.(connection);
     (await options.log).info({ plugin: name }, 'registered with the runtime');
   } catch (error) {
     if (!signal.aborted)
@@ -110,6 +121,7 @@ async function serve(socket: Socket, options: ConnectionOptions): Promise<boolea
     connection.close();
   }
   const reason = await connection.closed;
+  options.onConnection?.(undefined);
   signal.removeEventListener('abort', close);
   if (!signal.aborted && registered) {
     (await options.log).warn(

@@ -24,6 +24,7 @@ export function containerFacts(container: Container, createdAt: number): Contain
     name: container.name || (container.labels[NAME_LABEL] ?? ''),
     createdAt: container.createdAt || createdAt,
     oomScoreAdj: container.linux?.oomScoreAdj?.value,
+    cgroupsPath: container.linux?.cgroupsPath,
     resources: containerResources(container.linux?.resources ?? null),
   };
 }

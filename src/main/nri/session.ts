@@ -18,7 +18,7 @@ import type {
 import { ContainerState, Event, eventMask, type PluginHandlers } from '../../protocol/nri.ts';
 import type { PartialMessage } from '../../protocol/protobuf.ts';
 import { DeadlineError, type Mailbox } from '../actor.ts';
-import type { ContainerUpdate, Ledger } from '../ledger/ledger.ts';
+import type { ContainerUpdate, CreateAnswer, Ledger, TurnTime } from '../ledger/ledger.ts';
 import { Refusal } from '../ledger/refusal.ts';
 import {
   adjustmentMessage,
@@ -36,15 +36,25 @@ export interface SessionOptions {
    *
    * @throws ConfigError when the string is no valid configuration
    */
-  readonly configure: (text: string, source: string) => Promise<Ledger>;
+  readonly configure: (text: string, runtime: RuntimeFacts) => Promise<Ledger>;
   readonly mailbox: Mailbox;
   readonly log: Promise<Logger>;
   /** Decide and log everything, but answer without changing anything. */
   readonly dryRun: boolean;
   /** A steady clock in milliseconds. */
   readonly now: () => number;
-  /** Called when the runtime has accepted the answer to its listing, or would do without one. */
-  readonly onSynchronized?: () => void;
+  /** Called with the updates that an answer carries, for each event that has some or could have. */
+  readonly onAnswer?: (updates: readonly ContainerUpdate[]) => void;
+}
+
+/** What the runtime at the other end is. */
+export interface RuntimeFacts {
+  readonly name: string;
+  readonly version: string;
+  /** Undefined where it cannot be known: to be taken as old. */
+  readonly nri: NriVersion | undefined;
+  /** Milliseconds that a call may take. */
+  readonly requestTimeout: number;
 }
 
 /** Events that change who needs which CPUs. Every further one would cost each container a round trip. */
@@ -77,12 +87,15 @@ export class Session implements PluginHandlers {
     const { runtimeName, runtimeVersion, config } = request;
     if (request.requestTimeout > 0) this.#requestTimeout = request.requestTimeout;
     this.#nriVersion = runtimeNriVersion(runtimeName, runtimeVersion, request.NRIVersion);
-    this.#ledger = await this.#options.configure(config, `configuration from ${runtimeName}`);
+    const runtime: RuntimeFacts = {
+      name: runtimeName,
+      version: runtimeVersion,
+      nri: this.#nriVersion,
+      requestTimeout: this.#requestTimeout,
+    };
+    this.#ledger = await this.#options.configure(config, runtime);
     const log = await this.#options.log;
-    log.info(
-      { runtime: runtimeName, runtimeVersion, nri: this.#nriVersion, requestTimeoutMs: this.#requestTimeout },
-      'configured by the runtime',
-    );
+    log.info({ runtime }, 'configured by the runtime');
     const { numaMemoryPolicy } = this.#ledger.policy;
     if (numaMemoryPolicy === 'preferred' && !this.#takesMemoryPolicy) {
       log.warn("memory policy 'preferred' needs a runtime with NRI 0.12: memory is left alone");
@@ -106,21 +119,23 @@ export class Session implements PluginHandlers {
     this.#listedContainers = [];
     return this.#turn((ledger) => {
       const updates = ledger.synchronize(seen);
-      this.#options.onSynchronized?.();
       return { more: false, update: this.#messages(updates) };
     });
   }
 
   createContainer({ pod, container }: CreateContainerRequest): Answer<CreateContainerResponse> {
     if (container === null) return {};
-    return this.#turn((ledger) => {
+    const message = (answer: CreateAnswer): PartialMessage<CreateContainerResponse> => {
+      const update = this.#messages(answer.updates);
+      return this.#options.dryRun
+        ? {}
+        : { adjust: adjustmentMessage(answer, this.#takesMemoryPolicy), update };
+    };
+    return this.#turn((ledger, time) => {
       try {
-        const answer = ledger.create(podFacts(pod), containerFacts(container, Date.now() * 1e6));
-        if (this.#options.dryRun) return {};
-        return {
-          adjust: adjustmentMessage(answer, this.#takesMemoryPolicy),
-          update: this.#messages(answer.updates),
-        };
+        const answer = ledger.create(podFacts(pod), containerFacts(container, Date.now() * 1e6), time);
+        if (!(answer instanceof Promise)) return message(answer);
+        return answer.then(message).catch((error) => this.#refused(error));
       } catch (error) {
         return this.#refused(error);
       }
@@ -172,6 +187,7 @@ export class Session implements PluginHandlers {
   }
 
   #messages(updates: readonly ContainerUpdate[]) {
+    this.#options.onAnswer?.(updates);
     return this.#options.dryRun ? [] : updates.map(updateMessage);
   }
 
@@ -187,22 +203,29 @@ export class Session implements PluginHandlers {
    * @param late what still has to be done when the turn's time comes after the answer is due; without it the event is refused
    */
   #turn<T extends object>(
-    decide: (ledger: Ledger) => T,
+    decide: (ledger: Ledger, time: TurnTime) => T | Nothing | Promise<T | Nothing>,
     late?: (ledger: Ledger) => void,
   ): T | Nothing | Promise<T | Nothing> {
     const { mailbox, now } = this.#options;
     const ledger = this.#ledger;
     if (ledger === undefined) throw new Error('the runtime sent an event before Configure');
-    const time = this.#requestTimeout * DEADLINE_SHARE;
+    const requestTimeout = this.#requestTimeout;
+    const time = requestTimeout * DEADLINE_SHARE;
     const deadline = now() + time;
-    const answer = mailbox.run((): T | Nothing => {
-      if (now() <= deadline) return decide(ledger);
+    let isAnswered = false;
+    const isOver = (): boolean => isAnswered || now() > deadline;
+    const answer = mailbox.run((): T | Nothing | Promise<T | Nothing> => {
+      if (!isOver()) return decide(ledger, { requestTimeout, isOver });
       if (late === undefined) throw new DeadlineError('no time was left for this event');
       late(ledger);
       return {};
     });
     if (!(answer instanceof Promise)) return answer;
-    return inTime(answer, time, late !== undefined);
+    return inTime(answer, time, () => {
+      isAnswered = true;
+      if (late !== undefined) return {};
+      throw new DeadlineError(`not decided within ${Math.round(time)} ms, nothing was changed`);
+    });
   }
 }
 
@@ -210,17 +233,14 @@ type Answer<T> = PartialMessage<T> | Promise<PartialMessage<T>>;
 /** A message with no field set. */
 type Nothing = Record<string, never>;
 
-/** Settles as `answer` does, or after `ms`: with an empty message if that is enough, else with an error. */
-async function inTime<T>(answer: Promise<T>, ms: number, emptyIsEnough: boolean): Promise<T | Nothing> {
+/** Settles as `answer` does, or after `ms` as `giveUp` does. */
+async function inTime<T>(answer: Promise<T>, ms: number, giveUp: () => Nothing): Promise<T | Nothing> {
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<Nothing>((resolve, reject) => {
-    timer = setTimeout(() => {
-      if (emptyIsEnough) resolve({});
-      else reject(new DeadlineError(`not decided within ${Math.round(ms)} ms, nothing was changed`));
-    }, ms);
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
   try {
-    return await Promise.race([answer, timeout]);
+    return await Promise.race([answer, timeout.then(giveUp)]);
   } finally {
     clearTimeout(timer);
   }

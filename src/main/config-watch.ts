@@ -1,0 +1,61 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { readlink, realpath, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+const POLL_MS = 5000;
+/** Files are written in several steps; what is read in the middle of them is not meant. */
+const SETTLE_MS = 100;
+
+/**
+ * Watches a configuration file or folder, and calls back when it may have changed. The kubelet changes a ConfigMap by
+ * turning the link `..data` in the folder, which a watch on the file itself would not show; and file systems that send no
+ * notifications are looked at every few seconds.
+ *
+ * @returns ends the watch
+ */
+export function watchConfig(path: string, onChange: () => void): () => void {
+  let version: string | undefined;
+  let settling: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    const now = await fingerprint(path);
+    if (version !== undefined && version !== now) onChange();
+    version = now;
+  };
+  const soon = (): void => {
+    clearTimeout(settling);
+    settling = setTimeout(() => void look(), SETTLE_MS);
+  };
+  void look();
+  const poll = setInterval(() => void look(), POLL_MS);
+  const watchers = [path, dirname(path)].flatMap((place) => startWatch(place, soon));
+  return () => {
+    clearInterval(poll);
+    clearTimeout(settling);
+    for (const watcher of watchers) watcher.close();
+  };
+}
+
+function startWatch(place: string, onEvent: () => void): FSWatcher[] {
+  try {
+    const watcher = watch(place, { persistent: false }, onEvent);
+    // A place that is gone is found by looking.
+    watcher.on('error', () => watcher.close());
+    return [watcher];
+  } catch {
+    return [];
+  }
+}
+
+/** A text that differs when what the path leads to does. */
+async function fingerprint(path: string): Promise<string> {
+  const state = async (place: string): Promise<string> => {
+    try {
+      const { ino, size, mtimeMs } = await stat(place);
+      return `${await realpath(place)} ${ino} ${size} ${mtimeMs}`;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    }
+  };
+  const data = await readlink(join(path, '..data')).catch(() => '');
+  return `${await state(path)} ${data}`;
+}

@@ -1,0 +1,210 @@
+import { parseCpuList } from '../placement/cpulist.ts';
+import type { CpusetReading, CpusetRequest } from '../workers/host.ts';
+import type { Mailbox } from './actor.ts';
+import type { Config } from './config.ts';
+import { type Entry, isExclusive, nameOf } from './ledger/entry.ts';
+import type { ContainerUpdate, Ledger, Sighting } from './ledger/ledger.ts';
+import type { Logger } from './log.ts';
+
+/** The connection to the runtime, as far as it serves to put something right. */
+export interface RuntimeLink {
+  /** Whether updates may be sent without an event: older runtimes can lock up then (NRI before 0.12.1). */
+  takesUpdates(): boolean;
+  /** Sends updates without an event; rejects when some could not be applied. */
+  updateContainers(updates: readonly ContainerUpdate[]): Promise<void>;
+  /** Connects anew, so that the runtime lists what it has. @returns whether that is possible */
+  reconnect(): boolean;
+}
+
+export interface ReconcilerOptions {
+  readonly ledger: Ledger;
+  readonly mailbox: Mailbox;
+  readonly link: RuntimeLink;
+  readonly log: Logger;
+  /** Reads cpusets from the host's cgroups; undefined while that cannot be done. */
+  readonly readCpusets: (requests: readonly CpusetRequest[]) => Promise<readonly CpusetReading[] | undefined>;
+  readonly settings: () => Config['reconcile'];
+  /** A steady clock in milliseconds. */
+  readonly now: () => number;
+}
+
+/** What was found and done since the start. */
+export interface ReconcilerCounts {
+  /** Containers found on other CPUs than they were told. */
+  drifted: number;
+  /** Updates sent without an event. */
+  repairs: number;
+  reconnects: number;
+}
+
+const TICK_MS = 250;
+/** The runtime has applied an answer's updates well before that. */
+const VERIFY_MS = 200;
+const RECONNECT_EVERY_MS = 30_000;
+
+/**
+ * Finds what is not as wanted and puts it right: containers are looked at in their cgroups, right after they were moved and
+ * now and then; what differs travels with the next answer, and if none comes, it is sent without one, or, where the
+ * runtime does not take that safely, by connecting anew. Never from inside a turn, which would block the runtime.
+ */
+export class Reconciler {
+  readonly counts: ReconcilerCounts = { drifted: 0, repairs: 0, reconnects: 0 };
+
+  readonly #options: ReconcilerOptions;
+  readonly #timer: NodeJS.Timeout;
+  #eventAt: number;
+  #lookedAt: number;
+  #repairedAt = Number.NEGATIVE_INFINITY;
+  #reconnectedAt = Number.NEGATIVE_INFINITY;
+  /** Moved containers that have not been looked at since, and when that is due. */
+  readonly #moved = new Map<string, number>();
+  #isWorking = false;
+  readonly #said = new Set<string>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#eventAt = options.now();
+    this.#lookedAt = options.now();
+    this.#timer = setInterval(() => void this.tick(), TICK_MS);
+  }
+
+  /** An event was answered with these updates: the runtime is busy, and moves among them want a look. */
+  noteAnswer(updates: readonly ContainerUpdate[]): void {
+    const now = this.#options.now();
+    this.#eventAt = now;
+    for (const { id } of updates) {
+      const entry = this.#options.ledger.entries.get(id);
+      if (entry !== undefined && isExclusive(entry)) this.#moved.set(id, now + VERIFY_MS);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Does what is due; called by a timer. */
+  async tick(): Promise<void> {
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    try {
+      await this.#lookWhereDue();
+      await this.#repairWhereDue();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'reconciling failed');
+    } finally {
+      this.#isWorking = false;
+    }
+  }
+
+  async #lookWhereDue(): Promise<void> {
+    const { now, settings, ledger } = this.#options;
+    const interval = settings().driftInterval * 1000;
+    if (interval > 0 && now() - this.#lookedAt >= interval) {
+      this.#lookedAt = now();
+      this.#moved.clear();
+      await this.#look([...ledger.entries.values()]);
+      return;
+    }
+    const due = [...this.#moved].filter(([, at]) => at <= now()).map(([id]) => id);
+    for (const id of due) this.#moved.delete(id);
+    await this.#look(due.flatMap((id) => ledger.entries.get(id) ?? []));
+  }
+
+  async #look(entries: readonly Entry[]): Promise<void> {
+    const { mailbox, ledger, log, readCpusets } = this.#options;
+    const requests = entries.flatMap(({ pod, container }) =>
+      container.cgroupsPath
+        ? [{ id: container.id, cgroupsPath: container.cgroupsPath, cgroupParent: pod.cgroupParent }]
+        : [],
+    );
+    if (requests.length === 0) return;
+    const epochs = new Map(entries.map((entry) => [entry.container.id, entry.epoch]));
+    const readings = (await readCpusets(requests)) ?? [];
+    const sightings = readings.flatMap((reading): Sighting[] => {
+      if ('problem' in reading) {
+        if (reading.problem !== 'gone') this.#sayOnce(reading.problem);
+        return [];
+      }
+      // On cgroup v2 an empty set means that of the parent.
+      const text = reading.cpus === '' ? (reading.effective ?? '') : reading.cpus;
+      const cpus = parseCpuList(text, {
+        max: ledger.policy.topology.maxCpuId,
+        ignoreAboveMax: true,
+        allowEmpty: true,
+      });
+      return [{ id: reading.id, cpus, epoch: epochs.get(reading.id)! }];
+    });
+    if (sightings.length === 0) return;
+    const found = await mailbox.run(() => ledger.observe(sightings));
+    for (const entry of found) {
+      this.counts.drifted++;
+      const at = ledger.entries.get(entry.container.id)?.seen;
+      log.warn(
+        {
+          container: nameOf(entry),
+          containerId: entry.container.id,
+          told: String(entry.told.cpus),
+          found: String(at),
+        },
+        'container is not on the CPUs it was told',
+      );
+    }
+  }
+
+  async #repairWhereDue(): Promise<void> {
+    const { now, settings, ledger, mailbox, link, log } = this.#options;
+    const { after, growthAfter } = settings();
+    const quietMs = now() - Math.max(this.#eventAt, this.#repairedAt);
+    if (mailbox.isBusy || quietMs < Math.min(after, growthAfter) * 1000) return;
+    const { moving, misplaced, growing } = ledger.differences();
+    const isDue =
+      (moving.length + misplaced.length > 0 && quietMs >= after * 1000) ||
+      (growing.length > 0 && quietMs >= growthAfter * 1000);
+    if (!isDue) return;
+    this.#repairedAt = now();
+    if (link.takesUpdates()) {
+      await this.#send();
+      return;
+    }
+    if (now() - this.#reconnectedAt < RECONNECT_EVERY_MS) return;
+    this.#reconnectedAt = now();
+    if (link.reconnect()) {
+      this.counts.reconnects++;
+      log.info(
+        { moving: moving.length, misplaced: misplaced.length, growing: growing.length },
+        'connecting anew to put containers right',
+      );
+    } else {
+      this.#sayOnce('no-way');
+    }
+  }
+
+  async #send(): Promise<void> {
+    const { mailbox, ledger, link, log, now } = this.#options;
+    const updates = await mailbox.run(() => ledger.reconcile());
+    if (updates.length === 0) return;
+    this.counts.repairs += updates.length;
+    let failed = false;
+    try {
+      await link.updateContainers(updates);
+    } catch (error) {
+      failed = true;
+      log.warn({ err: error, containers: updates.length }, 'the runtime could not update all containers');
+    }
+    await mailbox.run(() => ledger.doubt(updates, failed));
+    for (const { id } of updates) this.#moved.set(id, now() + VERIFY_MS);
+  }
+
+  #sayOnce(problem: string): void {
+    if (this.#said.has(problem)) return;
+    this.#said.add(problem);
+    this.#options.log.warn({ problem }, EXPLANATIONS[problem] ?? 'cpusets of containers cannot be read');
+  }
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  'no-access': "the host's cgroups cannot be read: moves and cpusets are not verified",
+  'unknown-path': "a container's cgroup is in no known place: its cpuset is not verified",
+  'no-way':
+    'containers are not as wanted, and the runtime that started this plugin gives no way to say so before its next event',
+};

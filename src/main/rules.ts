@@ -1,0 +1,65 @@
+import type { Topology } from '../placement/topology.ts';
+import { type Config, type ConfigSources, type GivenSetting, loadConfig } from './config.ts';
+import { parseSettings } from './config-file.ts';
+import { createPolicy, type Policy } from './ledger/policy.ts';
+
+/** What a policy is made from. Each part changes on its own; together they are checked before any of it counts. */
+interface Sources {
+  readonly topology: Topology;
+  readonly file: readonly GivenSetting[];
+  readonly nri: readonly GivenSetting[];
+}
+
+/** The rules in force: the settings of all sources, and the policy they make on this host. */
+export class Rules {
+  readonly #given: ConfigSources;
+  #sources: Sources;
+  #config: Config;
+  #policy: Policy;
+
+  /**
+   * @param given settings of the command line and the environment
+   * @param file settings of the configuration file
+   * @throws ConfigError when they are wrong, or wrong for this host
+   */
+  constructor(given: ConfigSources, topology: Topology, file: readonly GivenSetting[]) {
+    this.#given = given;
+    this.#sources = { topology, file, nri: [] };
+    [this.#config, this.#policy] = this.#make(this.#sources);
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  /** The host has changed. @throws ConfigError when a setting does not fit it, leaving all as it was */
+  setTopology(topology: Topology): Policy {
+    return this.#change({ topology });
+  }
+
+  /** The configuration file has changed. @throws ConfigError when it is wrong, leaving all as it was */
+  setFile(file: readonly GivenSetting[]): Policy {
+    return this.#change({ file });
+  }
+
+  /** The runtime handed over this configuration. @throws ConfigError when it is wrong, leaving all as it was */
+  setNri(text: string, source: string): Policy {
+    return this.#change({ nri: parseSettings(text, source) });
+  }
+
+  #change(changed: Partial<Sources>): Policy {
+    const sources = { ...this.#sources, ...changed };
+    [this.#config, this.#policy] = this.#make(sources);
+    this.#sources = sources;
+    return this.#policy;
+  }
+
+  #make({ topology, file, nri }: Sources): [Config, Policy] {
+    const config = loadConfig({ ...this.#given, file, nri });
+    return [config, createPolicy(topology, config)];
+  }
+}

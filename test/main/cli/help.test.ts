@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RUN_FLAGS, SETTING_FLAGS, TOPOLOGY_FLAGS } from '../../../src/main/cli/args.ts';
+import { DEMO_FLAGS } from '../../../src/main/cli/demo-flags.ts';
+import { helpText } from '../../../src/main/cli/help.ts';
+
+const FLAGS = [...RUN_FLAGS, ...SETTING_FLAGS, ...TOPOLOGY_FLAGS, ...DEMO_FLAGS];
+
+test('fits 80 columns', () => {
+  for (const line of helpText().split('\n')) assert.ok(line.length <= 80, line);
+});
+
+test('shows every flag with its value, and every default', () => {
+  const text = helpText();
+  const words = text.replace(/\s+/g, ' ');
+  for (const { name, placeholder, fallback } of FLAGS) {
+    assert.match(text, new RegExp(`^  --${name}${placeholder ? ` ${placeholder}` : ''} `, 'm'));
+    if (placeholder !== undefined && fallback) assert.ok(words.includes(`default ${fallback})`), name);
+  }
+});
+
+test('shows where the environment has names of its own, and the rule for the others', () => {
+  const text = helpText();
+  for (const name of ['NRI_SOCKET', 'NRI_PLUGIN_NAME', 'NRI_PLUGIN_IDX', 'NRI_PLUGIN_SOCKET']) {
+    assert.ok(text.includes(name), name);
+  }
+  assert.match(text, /WEKA_CPUSET_MIN_SHARED_CPUS=2/);
+});

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+// The program as it is built: `make build` comes first.
+const ROOT = join(import.meta.dirname, '../..');
+const PROGRAM = join(ROOT, 'bin/weka-cpuset');
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+const call = (
+  args: readonly string[],
+  { program = PROGRAM, env = {} as Record<string, string>, cwd = '/' } = {},
+) => {
+  const { status, stdout, stderr } = spawnSync(program, args, { env, cwd, encoding: 'utf8' });
+  return { status, stdout, stderr };
+};
+
+let folder: string;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'program-'));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the program starts', () => {
+  const VERSION = { status: 0, stdout: `weka-cpuset ${version}\n`, stderr: '' };
+
+  test('with an empty environment, from anywhere', () => {
+    assert.deepEqual(call(['version']), VERSION);
+    assert.deepEqual(call(['version'], { program: 'bin/weka-cpuset', cwd: ROOT }), VERSION);
+  });
+
+  test('through links, as a pre-installed plugin is', () => {
+    const link = join(folder, '99-weka-cpuset');
+    symlinkSync(PROGRAM, link);
+    assert.deepEqual(call(['version'], { program: link }), VERSION);
+    symlinkSync('99-weka-cpuset', join(folder, 'link-to-link'));
+    assert.deepEqual(call(['version'], { program: join(folder, 'link-to-link') }), VERSION);
+    symlinkSync(join(ROOT, 'bin'), join(folder, 'linked-folder'));
+    assert.deepEqual(call(['version'], { program: join(folder, 'linked-folder/weka-cpuset') }), VERSION);
+  });
+
+  test('after it was moved, from a folder with blanks in its name', () => {
+    const moved = join(folder, 'moved to here');
+    for (const part of ['bin/weka-cpuset', 'dist/weka-cpuset.cjs']) {
+      cpSync(join(ROOT, part), join(moved, part));
+    }
+    assert.deepEqual(call(['version'], { program: join(moved, 'bin/weka-cpuset') }), VERSION);
+  });
+});
+
+describe('what was asked for goes to standard output', () => {
+  test('help', () => {
+    const { status, stdout, stderr } = call(['--help']);
+    assert.match(stdout, /^Usage: weka-cpuset/m);
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+
+  test('the topology of this host, and of another', () => {
+    assert.match(call(['topology']).stdout, /^online +\d+ CPU/);
+    const cpu = join(folder, 'host/sys/devices/system/cpu');
+    mkdirSync(cpu, { recursive: true });
+    writeFileSync(join(cpu, 'online'), '0-2\n');
+    const { status, stdout } = call(['topology', '--json', '--host-root', join(folder, 'host')]);
+    assert.equal(status, 0);
+    assert.deepEqual((JSON.parse(stdout) as { online: number[] }).online, [0, 1, 2]);
+  });
+});
+
+describe('what is wrong is one line on standard error, and exit code 2', () => {
+  const refused = (args: readonly string[], message: RegExp, env: Record<string, string> = {}) => {
+    const { status, stdout, stderr } = call(args, { env });
+    assert.match(stderr, /^weka-cpuset: [^\n]+\n$/);
+    assert.match(stderr.trimEnd(), message);
+    assert.deepEqual([status, stdout], [2, '']);
+  };
+
+  test('an unknown command', () =>
+    refused(['topolgy'], /unknown command "topolgy"; did you mean "topology"\?/));
+
+  test('an unknown flag', () => refused(['--debg'], /unknown flag "--debg"; did you mean "--debug"\?/));
+
+  test('a bad value of a setting in a flag', () =>
+    refused(['--numa-memory-policy', 'x'], /--numa-memory-policy: .* strict, preferred or none, not "x"$/));
+
+  test('a bad value in the environment', () =>
+    refused([], /variable WEKA_CPUSET_DEBUG: debug must be true or false, not "1"$/, {
+      WEKA_CPUSET_DEBUG: '1',
+    }));
+});
+
+test('a host that cannot be read is one line too, and exit code 1', () => {
+  const { status, stderr } = call(['topology', '--host-root', join(folder, 'missing')]);
+  assert.match(stderr, /^weka-cpuset: [^\n]*online[^\n]*\n$/);
+  assert.equal(status, 1);
+});
+
+test('what is wrong is in the log too where that is a file', () => {
+  const file = join(folder, 'log');
+  assert.equal(call(['--log-file', file, '--min-shared-cpus', 'x']).status, 2);
+  const [line, ...rest] = readFileSync(file, 'utf8').trim().split('\n');
+  const record = JSON.parse(line ?? '') as { level: string; msg: string };
+  assert.equal(record.level, 'fatal');
+  assert.match(record.msg, /^--min-shared-cpus: /);
+  assert.deepEqual(rest, []);
+});
