@@ -1,34 +1,39 @@
 # Every target installs what it needs: `make demo` or `make test` can be the first command on a fresh machine.
-.PHONY: build demo test test-unit test-e2e lint bench clean generate
+.PHONY: build demo test test-unit test-e2e lint bench generate clean
 
-TEST_FLAGS ?=
-NODE_TEST = node --import tsx --test --test-reporter=spec $(TEST_FLAGS)
+INSTALLED = node_modules/.package-lock.json
+SOURCES = $(shell find src -type f) build.ts package.json
+NODE_TEST = node --import tsx --test
 
-node_modules/.package-lock.json: package.json package-lock.json
+$(INSTALLED): package.json package-lock.json
 	npm ci
 	@touch $@
 
-build: dist/weka-cpuset.cjs
-dist/weka-cpuset.cjs: node_modules/.package-lock.json build.ts $(shell find src -type f)
+build: bin/weka-cpuset
+bin/weka-cpuset: $(INSTALLED) $(SOURCES)
 	npm run --silent build
-
-generate: node_modules/.package-lock.json
-	npm run --silent generate
-
-lint: node_modules/.package-lock.json
-	npm run --silent lint
-
-test-unit: build
-	$(NODE_TEST) $$(find test -name '*.test.ts' -not -path 'test/e2e/*')
-
-test-e2e: build
-	test/e2e/setup.sh
-	$(NODE_TEST) --test-concurrency=1 $$(find test/e2e -name '*.test.ts')
-
-test: lint test-unit test-e2e
 
 demo: build
 	bin/weka-cpuset demo
+
+test: lint test-unit test-e2e
+
+lint: $(INSTALLED)
+	npm run --silent lint
+
+test-unit: build
+	test/setup.sh
+	$(NODE_TEST) $$(find test -name '*.test.ts' -not -path 'test/e2e/*' | sort)
+
+test-e2e: build
+	test/e2e/setup.sh
+	$(NODE_TEST) --test-concurrency=1 $$(find test/e2e -name '*.test.ts' | sort)
+
+bench: build
+	node --import tsx benchmarks/events.ts
+
+generate: $(INSTALLED)
+	npm run --silent generate
 
 clean:
 	rm -rf dist bin node_modules .cache

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
@@ -54,7 +54,9 @@ const UNUSED_OF_CACHES = [
 ];
 
 describe('the topologies of real machines', {
-  skip: !existsSync(ARCHIVES) && `no archives in ${ARCHIVES}`,
+  skip:
+    (!existsSync(ARCHIVES) && `no archives in ${ARCHIVES}`) ||
+    (spawnSync('bzip2', ['--help']).error !== undefined && 'bzip2 is not installed'),
 }, () => {
   const names = existsSync(ARCHIVES) ? readdirSync(ARCHIVES).filter((name) => name.endsWith('.json')) : [];
   for (const name of names.map((file) => file.replace(/\.json$/, ''))) {

@@ -6,7 +6,8 @@ import { Journal } from '../../src/main/journal.ts';
 import { violations } from '../../src/main/ledger/invariants.ts';
 import { Ledger } from '../../src/main/ledger/ledger.ts';
 import { createPolicy, type Policy } from '../../src/main/ledger/policy.ts';
-import { createTopology } from '../../src/placement/topology.ts';
+import { Cpuset } from '../../src/placement/cpuset.ts';
+import { createTopology, type TopologyParts } from '../../src/placement/topology.ts';
 import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
 import type { ContainerResources, PodFacts } from '../../src/placement/workload.ts';
 import { ModelRuntime } from './model-runtime.ts';
@@ -30,7 +31,9 @@ type Step =
     }
   | { readonly do: 'resize'; readonly which: number; readonly size: number }
   | { readonly do: 'stop' | 'remove'; readonly which: number }
-  | { readonly do: 'synchronize' | 'restart' };
+  | { readonly do: 'synchronize' | 'restart' }
+  | { readonly do: 'hotplug'; readonly cpu: number }
+  | { readonly do: 'drift'; readonly which: number; readonly first: number; readonly size: number };
 
 const which = fc.nat(1000);
 const creation = (how: 'create' | 'createUnseen') =>
@@ -51,6 +54,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('stop', 'stop', 'stop', 'remove'), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('synchronize', 'restart') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('hotplug'), cpu: fc.nat(15) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('drift'),
+      which,
+      first: fc.nat(15),
+      size: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
 ) as fc.Arbitrary<Step>;
 
 const history = fc.record({
@@ -71,7 +84,7 @@ test('every history keeps the invariants after each turn, and a refused request 
       const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
       for (const each of steps) run.step(each);
     }),
-    { numRuns: 400 },
+    { numRuns: 4000 },
   );
 });
 
@@ -91,7 +104,10 @@ test('the same history gives the same ledger', () => {
 
 /** Plays a history on a ledger and a model of a runtime, and checks both after each step. */
 class Run {
-  readonly #policy: Policy;
+  readonly #host: TopologyParts;
+  readonly #config: typeof DEFAULT_CONFIG;
+  #offline = Cpuset.EMPTY;
+  #policy: Policy;
   readonly #runtime = new ModelRuntime();
   #ledger: Ledger;
   #clock = 0;
@@ -100,7 +116,9 @@ class Run {
   #unseen = false;
 
   constructor(host: string, config: Partial<typeof DEFAULT_CONFIG>) {
-    this.#policy = createPolicy(createTopology(parseTopologySpec(host)), { ...DEFAULT_CONFIG, ...config });
+    this.#host = parseTopologySpec(host);
+    this.#config = { ...DEFAULT_CONFIG, ...config };
+    this.#policy = createPolicy(createTopology(this.#host), this.#config);
     this.#ledger = this.#newLedger();
   }
 
@@ -120,7 +138,7 @@ class Run {
     switch (step.do) {
       case 'create':
       case 'createUnseen': {
-        const number = step.again ? Math.max(1, this.#created) : ++this.#created;
+        const number = step.again && this.#created > 0 ? this.#created : ++this.#created;
         const pod = this.#pod(number, step);
         const container = {
           id: `${number}.${this.#clock}`,
@@ -156,8 +174,45 @@ class Run {
       case 'synchronize':
         this.#runtime.synchronize(this.#ledger);
         this.#unseen = false;
+        break;
+      case 'hotplug':
+        this.#hotplug(step.cpu % (this.#host.maxCpuId + 1));
+        break;
+      case 'drift':
+        if (id === undefined) break;
+        this.#runtime.drift(
+          this.#ledger,
+          id,
+          Cpuset.range(step.first, step.first + step.size - 1).intersect(this.#policy.topology.online),
+        );
+        this.#runtime.reconcile(this.#ledger);
     }
     this.#check();
+  }
+
+  /** Takes a CPU offline, or brings it back; the last one stays. */
+  #hotplug(cpu: number): void {
+    const toggled = Cpuset.from([cpu]);
+    const offline = this.#offline.has(cpu) ? this.#offline.minus(toggled) : this.#offline.union(toggled);
+    if (offline.size > this.#host.maxCpuId) return;
+    this.#offline = offline;
+    const left = (sets: readonly Cpuset[]) =>
+      sets.map((cpus) => cpus.minus(offline)).filter((cpus) => !cpus.isEmpty);
+    const { online, cores, llcs, packages, nodes } = this.#host;
+    this.#policy = createPolicy(
+      createTopology({
+        ...this.#host,
+        online: online.minus(offline),
+        offline,
+        cores: left(cores),
+        llcs: left(llcs),
+        packages: left(packages),
+        nodes: nodes.map((node) => ({ ...node, cpus: node.cpus.minus(offline) })),
+      }),
+      this.#config,
+    );
+    this.#ledger.changePolicy(this.#policy);
+    this.#runtime.reconcile(this.#ledger);
   }
 
   #restart(): void {

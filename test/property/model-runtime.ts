@@ -40,7 +40,8 @@ export class ModelRuntime {
     try {
       const updates = ledger.update(pod, container, resources);
       const own = updates.at(-1);
-      if (own?.id !== id || own.cpus === undefined) throw new Error('an update must end with its own cpuset');
+      if (own?.id !== id || (own.cpus === undefined && !ledger.pool.isEmpty))
+        throw new Error('an update must end with its own cpuset');
       // The runtime applies what it was asked for together with the container's own update, after all others.
       this.#applyAll(ledger, updates.slice(0, -1), id);
       this.running.set(id, {
@@ -69,6 +70,23 @@ export class ModelRuntime {
     const updates = ledger.synchronize([...this.running.values()]);
     this.#applyAll(ledger, updates);
     return updates;
+  }
+
+  /** What the plugin sends without an event. */
+  reconcile(ledger: Ledger): void {
+    const updates = ledger.reconcile();
+    this.#applyAll(ledger, updates);
+    ledger.doubt(updates, false);
+  }
+
+  /** Somebody writes a container's cpuset behind the runtime's back, and the plugin finds it there. */
+  drift(ledger: Ledger, id: string, cpus: Cpuset): void {
+    const entry = ledger.entries.get(id);
+    if (entry?.told.cpus === undefined || cpus.isEmpty) return;
+    const { pod, container } = this.running.get(id)!;
+    const resources = { ...container.resources, cpus: cpus.toString() };
+    this.running.set(id, { pod, container: { ...container, resources } });
+    ledger.observe([{ id, cpus, epoch: entry.epoch }]);
   }
 
   /** Where the runtime has a container. */
