@@ -11,15 +11,17 @@ const SETTLE_MS = 100;
  * turning the link `..data` in the folder, which a watch on the file itself would not show; and file systems that send no
  * notifications are looked at every few seconds.
  *
+ * @param since what `configVersion` said before the configuration was read
  * @returns ends the watch
  */
-export function watchConfig(path: string, onChange: () => void): () => void {
-  let version: string | undefined;
+export function watchConfig(path: string, since: string, onChange: () => void): () => void {
+  let version = since;
   let settling: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {
-    const now = await fingerprint(path);
-    if (version !== undefined && version !== now) onChange();
+    const now = await configVersion(path);
+    const isChanged = now !== version;
     version = now;
+    if (isChanged) onChange();
   };
   const soon = (): void => {
     clearTimeout(settling);
@@ -47,7 +49,7 @@ function startWatch(place: string, onEvent: () => void): FSWatcher[] {
 }
 
 /** A text that differs when what the path leads to does. */
-async function fingerprint(path: string): Promise<string> {
+export async function configVersion(path: string): Promise<string> {
   const state = async (place: string): Promise<string> => {
     try {
       const { ino, size, mtimeMs } = await stat(place);

@@ -6,7 +6,7 @@ import { Mailbox } from './actor.ts';
 import type { RunOptions } from './cli/args.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { readConfig } from './config-file.ts';
-import { watchConfig } from './config-watch.ts';
+import { configVersion, watchConfig } from './config-watch.ts';
 import { logDecision } from './decision-log.ts';
 import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
@@ -112,6 +112,7 @@ class Daemon {
   async start(log: Log): Promise<void> {
     this.#log = log;
     const { configPath, dryRun, sources, hostRoot } = this.#options;
+    const version = configPath === undefined ? '' : await configVersion(configPath);
     const file = configPath === undefined ? [] : await readConfig(configPath);
     this.#host = new Host({
       hostRoot,
@@ -123,7 +124,7 @@ class Daemon {
     const topology = createTopology(await this.#host.start());
     this.#rules = new Rules(sources, topology, file);
     if (configPath !== undefined) {
-      this.#endConfigWatch = watchConfig(configPath, () => void this.#reload(configPath));
+      this.#endConfigWatch = watchConfig(configPath, version, () => void this.#reload(configPath));
     }
     log.setDebug(this.#rules.config.debug);
     const { online, cores, nodes } = topology;

@@ -125,8 +125,9 @@ export class Reconciler {
         if (reading.problem !== 'gone') this.#sayOnce(reading.problem);
         return [];
       }
-      // On cgroup v2 an empty set means that of the parent.
-      const text = reading.cpus === '' ? (reading.effective ?? '') : reading.cpus;
+      // On cgroup v2 an empty set means that of the parent; where not even that is told, nothing is restricted.
+      const text =
+        reading.cpus === '' ? (reading.effective ?? `${ledger.policy.topology.online}`) : reading.cpus;
       const cpus = parseCpuList(text, {
         max: ledger.policy.topology.maxCpuId,
         ignoreAboveMax: true,
@@ -157,9 +158,11 @@ export class Reconciler {
     const quietMs = now() - Math.max(this.#eventAt, this.#repairedAt);
     if (mailbox.isBusy || quietMs < Math.min(after, growthAfter) * 1000) return;
     const { moving, misplaced, growing } = ledger.differences();
+    const { rate, burst } = ledger.policy.poolGrowth;
+    const canGrow = growing.length > 0 && rate > 0 && burst > 0;
     const isDue =
       (moving.length + misplaced.length > 0 && quietMs >= after * 1000) ||
-      (growing.length > 0 && quietMs >= growthAfter * 1000);
+      (canGrow && quietMs >= growthAfter * 1000);
     if (!isDue) return;
     this.#repairedAt = now();
     if (link.takesUpdates()) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Piscina } from 'piscina';
 import type { WorkerFile } from './worker-file.ts';
 
@@ -115,8 +116,13 @@ export class PlannerThreads {
 
   /** Reports an incident of a slot's that it need not rest for. */
   report(slot: Slot, { kind, message }: PlannerIncident): void {
-    if (!this.#isClosed)
-      this.#options.onIncident({ kind, message: `planner worker ${slot.index}: ${message}` });
+    if (this.#isClosed) return;
+    this.#options.onIncident({ kind, message: `planner worker ${slot.index}: ${message}` });
+  }
+
+  /** Forgets earlier incidents of a slot that has done well. */
+  succeed(slot: Slot): void {
+    if (slot.restsUntil <= performance.now()) slot.restMs = 0;
   }
 
   /** Ends all threads; tasks are given up. */
@@ -142,16 +148,14 @@ export class PlannerThreads {
         maxThreads: workers,
         idleTimeout: warm ? Number.POSITIVE_INFINITY : idleMs,
         concurrentTasksPerWorker: 1,
-        // A worker that sleeps in Atomics.wait() could do nothing else, not even end.
+        // A worker that sleeps in Atomics.wait() could do nothing else meanwhile.
         atomics: 'disabled',
         resourceLimits: RESOURCE_LIMITS,
         recordTiming: false,
       });
-      pool.on('error', (error: Error) => {
-        this.#options.onIncident({
-          kind: 'died',
-          message: `a planner worker without a task: ${error.message}`,
-        });
+      pool.on('error', (error: unknown) => {
+        const { message } = incidentOf(error);
+        this.#options.onIncident({ kind: 'died', message: `a planner worker without a task: ${message}` });
       });
       // Piscina keeps tasks queued for threads that died while they started, though no other will come for them. Tasks that
       // such a thread had are told first.
@@ -185,6 +189,8 @@ export class PlannerThreads {
 }
 
 function incidentOf(error: unknown): PlannerIncident {
+  // Some errors do not survive the way from one thread to another.
+  if (!(error instanceof Error)) return { kind: 'error', message: inspect(error) };
   const { message, code } = error as NodeJS.ErrnoException;
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') return { kind: 'out-of-memory', message };
   // The words of piscina, which has no code for it.

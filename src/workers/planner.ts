@@ -65,6 +65,7 @@ interface Claim {
   readonly targets: Uint32Array;
 }
 
+const LATE: PlannerIncident = { kind: 'timeout', message: 'answered after the deadline' };
 const COST_TERMS = 7;
 const IDLE_MS = 30_000;
 const GRACE_MS = 2_000;
@@ -94,10 +95,7 @@ export class Planner {
       warm: options.warm,
       idleMs: options.idleMs ?? IDLE_MS,
       file: options.file ?? workerFile('planner'),
-      onIncident: (incident) => {
-        this.#stats = { ...this.#stats, incidents: this.#stats.incidents + 1 };
-        options.onIncident(incident);
-      },
+      onIncident: (incident) => this.#report(incident),
     });
   }
 
@@ -130,9 +128,10 @@ export class Planner {
         const task = this.#pack(topology, request, first, { epoch, deadlineMs, seed });
         claims = await this.#ask(slots, task, deadlineMs);
         best = this.#choose(claims, topology, request, first);
+        for (const { slot } of claims) this.#threads.succeed(slot);
       }
     } catch (error) {
-      this.#options.onIncident({ kind: 'error', message: `${error}` });
+      this.#report({ kind: 'error', message: `${error}` });
     }
     this.#count({
       tasks: slots.length,
@@ -144,7 +143,7 @@ export class Planner {
     return best;
   }
 
-  /** Ends the workers. Calls of `improve` that are under way return at their deadlines at the latest. */
+  /** Ends the workers. Calls of `improve` that are under way return with what they have. */
   close(): Promise<void> {
     return this.#threads.close();
   }
@@ -178,10 +177,9 @@ export class Planner {
       if (ran === undefined) return;
       const answer = readAnswer(ran.answer, task.epoch);
       if ('kind' in answer) this.#threads.fail(slot, answer);
-      else if (!answer.ok) return;
-      else if (isOver)
-        this.#threads.report(slot, { kind: 'timeout', message: 'answered after the deadline' });
-      else claims.push({ slot, cost: answer.cost, targets: answer.to });
+      // On a busy host a worker is late, or begins too late, without being at fault.
+      else if (isOver && answer.ok) this.#threads.report(slot, LATE);
+      else if (answer.ok) claims.push({ slot, cost: answer.cost, targets: answer.to });
     });
     return new Promise((resolve) => {
       const end = () => {
@@ -201,13 +199,15 @@ export class Planner {
       if (comparePlans(cost, first.cost) >= 0) break;
       const moves = unpackTargets(request, targets);
       const fault = faultOf(topology, request, moves, cost);
-      if (fault === undefined) {
-        slot.restMs = 0;
-        return { moves, cost };
-      }
+      if (fault === undefined) return { moves, cost };
       this.#threads.fail(slot, { kind: 'bad-plan', message: fault });
     }
     return first;
+  }
+
+  #report(incident: PlannerIncident): void {
+    this.#stats = { ...this.#stats, incidents: this.#stats.incidents + 1 };
+    this.#options.onIncident(incident);
   }
 
   #count(result: PlannerResult): void {

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Entry, UNTOLD } from '../../../src/main/ledger/entry.ts';
+import { type Draft, LedgerState } from '../../../src/main/ledger/state.ts';
+import { cpuset, shared } from './fixtures.ts';
+
+function entry(id: string, kind: 'annotated' | 'integer', list: string): Entry {
+  const cpus = cpuset(list);
+  const forbidden = cpuset('');
+  return {
+    ...shared(id),
+    workload: kind === 'annotated' ? { kind, cpus } : { kind, count: cpus.size, atLeast: false, forbidden },
+    reason: '',
+    cpus,
+    unplaced: undefined,
+    told: UNTOLD,
+    seen: undefined,
+    epoch: 0,
+  };
+}
+
+function stateOf(...entries: Entry[]): LedgerState {
+  const state = new LedgerState();
+  const draft = state.draft();
+  for (const each of entries) draft.set(each);
+  draft.commit();
+  return state;
+}
+
+function ids(draft: Draft): string {
+  return draft
+    .filter(() => true)
+    .map(({ container }) => container.id)
+    .join(' ');
+}
+
+describe('a draft', () => {
+  test('changes nothing before it is committed', () => {
+    const state = stateOf(entry('a', 'integer', '1'));
+    const draft = state.draft();
+    draft.set(entry('b', 'annotated', '2'));
+    draft.delete('a');
+    assert.deepEqual([...state.entries.keys()], ['a']);
+    assert.equal(state.integer.toString(), '1');
+    assert.equal(state.annotated.toString(), '');
+    assert.equal(state.epoch, 1);
+    draft.commit();
+    assert.deepEqual([...state.entries.keys()], ['b']);
+    assert.equal(state.integer.toString(), '');
+    assert.equal(state.annotated.toString(), '2');
+    assert.equal(state.epoch, 2);
+  });
+
+  test('shows what the state will be', () => {
+    const draft = stateOf(entry('a', 'integer', '1'), entry('b', 'integer', '2')).draft();
+    draft.set(entry('c', 'annotated', '3-4'));
+    draft.delete('b');
+    draft.set(entry('a', 'integer', '5'));
+    assert.equal(ids(draft), 'a c');
+    assert.equal(draft.get('a')?.cpus.toString(), '5');
+    assert.equal(draft.get('b'), undefined);
+    assert.equal(draft.reserved.toString(), '3-5');
+  });
+
+  test('keeps a CPU reserved while another annotated container has it', () => {
+    const draft = stateOf(entry('a', 'annotated', '1-2'), entry('b', 'annotated', '2-3')).draft();
+    draft.delete('a');
+    assert.equal(draft.annotated.toString(), '2-3');
+    draft.set(entry('c', 'annotated', '3-4'));
+    draft.delete('b');
+    assert.equal(draft.annotated.toString(), '3-4');
+  });
+
+  test('of containers that are deleted and set again keeps their places', () => {
+    const draft = stateOf(entry('a', 'integer', '1'), entry('b', 'integer', '2')).draft();
+    draft.delete('a');
+    draft.set(entry('c', 'integer', '3'));
+    draft.set(entry('a', 'integer', '1'));
+    assert.equal(ids(draft), 'a b c');
+  });
+
+  test('may delete what is not there', () => {
+    const draft = stateOf(entry('a', 'integer', '1')).draft();
+    draft.delete('x');
+    assert.equal(ids(draft), 'a');
+    assert.equal(draft.reserved.toString(), '1');
+  });
+});

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { annotated, integer, nodeOf, on, shared, shown, wholeCpus } from './fixtures.ts';
+
+describe('the updates of an answer', () => {
+  test('are none when nothing changes for anybody', () => {
+    const node = nodeOf('8 cpus');
+    node.create(shared('web', { forbid: '0-3' }), integer('db', 2, { forbid: '4-7' }));
+    assert.deepEqual(node.create(annotated('io', '3')).updates, []);
+    assert.deepEqual(node.create(shared('api', { forbid: '3' })).updates, []);
+    assert.deepEqual(node.stop('io'), []);
+  });
+
+  test('name only what has changed of a container', () => {
+    const node = nodeOf('2 nodes, 4 cpus', { liftCpuQuota: true });
+    const { pod, container } = on('5', annotated('io', '5'));
+    assert.deepEqual(shown(node.synchronize({ pod, container })), ['io mems 1 quota -1']);
+    assert.deepEqual(shown(node.synchronize(...node.listing())), []);
+  });
+
+  test('never name the container that the answer is about', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2));
+    assert.deepEqual(shown(node.create(annotated('io', '1-2')).updates).length, 1);
+  });
+
+  test('say who shrinks, then who moves, and leave who grows for later', () => {
+    const node = nodeOf('4 cores, SMT 2');
+    node.create(integer('db', 2, { forbid: '0,3-4,7' }), shared('web'), shared('log', { forbid: '2,6' }));
+    const { updates } = node.create(annotated('io', '1'));
+    // Moving away from CPU 1 frees CPU 5 as well, but db is still on it while the others shrink.
+    assert.deepEqual(shown(updates), ['web 0,3-4,7', 'db 2,6']);
+    assert.equal(node.ledger.pool.toString(), '0,3-5,7');
+  });
+
+  test('let the CPUs that a moved container has left join the pool with a later answer', () => {
+    const node = nodeOf('4 cores, SMT 2');
+    node.create(integer('db', 2, { forbid: '0,3-4,7' }), shared('web'), shared('api'));
+    node.create(annotated('io', '1'));
+    node.stop('api');
+    assert.equal(node.cpus('web'), '0,3-5,7');
+  });
+
+  test('say who shrinks, who moves and then who grows when something stops', () => {
+    const node = nodeOf('8 cpus');
+    node.synchronize(
+      on('1-5', integer('db', 5)),
+      integer('waiting', 3, { forbid: '0,4-7' }),
+      on('0,6-7', shared('web')),
+    );
+    assert.deepEqual(shown(node.stop('db')), ['waiting 1-3', 'web 0,4-7']);
+  });
+
+  test('move a chain of containers from its end', () => {
+    const node = nodeOf('4 cpus');
+    const updates = node.synchronize(
+      on('1', annotated('a', '2')),
+      on('2', integer('b', 1, { forbid: '0-1' })),
+    );
+    assert.deepEqual(shown(updates), ['b 3', 'a 2 mems 0']);
+  });
+
+  test('come to an end also where two containers are each on the CPU of the other', () => {
+    const { ledger } = nodeOf('3 cpus', { minSharedCpus: 0 });
+    const listed = [on('1', annotated('a', '2')), on('2', integer('b', 1, { forbid: '0,2' }))];
+    const updates = ledger.synchronize(listed);
+    assert.deepEqual(shown(updates).toSorted(), ['a 2 mems 0', 'b 1']);
+  });
+
+  test('let annotated containers change places in any order, as they may overlap', () => {
+    const node = nodeOf('4 cpus');
+    const updates = node.synchronize(on('1', annotated('a', '2')), on('2', annotated('b', '1')));
+    assert.deepEqual(shown(updates), ['a 2 mems 0', 'b 1 mems 0']);
+  });
+
+  test('shrink a container onto CPUs that are being left only where nothing else is left to it', () => {
+    const { ledger } = nodeOf('3 cores, SMT 2');
+    const seen = [integer('db', 2, { forbid: '0,3' }), shared('web', { forbid: '0-1,3' })];
+    for (const { pod, container } of seen) ledger.create(pod, container);
+    assert.equal(ledger.entries.get('db')?.cpus.toString(), '1,4');
+    const { pod, container } = annotated('io', '1');
+    assert.deepEqual(shown(ledger.create(pod, container).updates), ['web 4', 'db 2,5']);
+  });
+
+  test('grow and shrink a container in one step', () => {
+    const node = nodeOf('8 cpus', { poolGrowth: { rate: 0, burst: 0 } });
+    node.create(integer('a', 2), shared('web'));
+    node.stop('a');
+    assert.equal(node.cpus('web'), '0,3-7');
+    assert.deepEqual(shown(node.create(annotated('io', '7')).updates), ['web 0-6']);
+  });
+
+  test('of a resize do not hand out what the resized container has yet to leave', () => {
+    const node = nodeOf('8 cpus', { poolGrowth: { rate: 0, burst: 0 } });
+    node.create(integer('a', 2), integer('db', 4), shared('web'));
+    node.stop('a');
+    assert.deepEqual(shown(node.update('db', wholeCpus(2))), ['db 3-4']);
+    assert.equal(node.ledger.pool.toString(), '0-2,5-7');
+    assert.equal(node.cpus('web'), '0,7');
+  });
+});

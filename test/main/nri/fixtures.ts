@@ -1,0 +1,115 @@
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import { Mailbox } from '../../../src/main/actor.ts';
+import { type Config, ConfigError } from '../../../src/main/config.ts';
+import { Journal } from '../../../src/main/journal.ts';
+import { Ledger } from '../../../src/main/ledger/ledger.ts';
+import { type RuntimeFacts, Session } from '../../../src/main/nri/session.ts';
+import type { ContainerFacts } from '../../../src/placement/workload.ts';
+import type {
+  ConfigureRequest,
+  Container,
+  LinuxResources,
+  PodSandbox,
+} from '../../../src/protocol/generated/nri.js';
+import { ContainerState, PluginConnection, RuntimeConnection } from '../../../src/protocol/nri.ts';
+import type { PartialMessage } from '../../../src/protocol/protobuf.ts';
+import { socketPair } from '../../protocol/sockets.ts';
+import { policyOf, type shared } from '../ledger/fixtures.ts';
+
+/** Of calls that are to be answered. */
+export const TIMEOUT_MS = 10_000;
+/** How a runtime without the latest NRI introduces itself. */
+export const CONTAINERD: PartialMessage<ConfigureRequest> = {
+  runtimeName: 'containerd',
+  runtimeVersion: 'v2.1.0',
+  requestTimeout: TIMEOUT_MS,
+};
+
+interface Configured {
+  readonly text: string;
+  readonly runtime: RuntimeFacts;
+}
+
+export interface Setup {
+  readonly runtime: RuntimeConnection;
+  readonly ledger: Ledger;
+  readonly mailbox: Mailbox;
+  /** Lines of the log. */
+  readonly log: readonly string[];
+  /** What the session was asked to configure. */
+  readonly configured: readonly Configured[];
+}
+
+export interface Options {
+  readonly config?: Partial<Config>;
+  /** The runtime's Configure call. */
+  readonly configure?: PartialMessage<ConfigureRequest> | 'never';
+  readonly dryRun?: boolean;
+  readonly now?: () => number;
+}
+
+/** A runtime and a session of a host with 8 CPUs on two nodes, connected by a socket, configured. */
+export async function setUp(t: TestContext, options: Options = {}): Promise<Setup> {
+  const { config = {}, configure = CONTAINERD, dryRun = false, now = () => performance.now() } = options;
+  const ledger = new Ledger({
+    policy: policyOf('2 nodes, 4 cpus each', config),
+    journal: new Journal(10),
+    instance: 'test',
+    now,
+    onDecision: () => {},
+  });
+  const log: string[] = [];
+  const configured: Configured[] = [];
+  const mailbox = new Mailbox();
+  const session = new Session({
+    configure: async (text, runtime) => {
+      configured.push({ text, runtime });
+      if (text === 'bad') throw new ConfigError('no such setting: bad');
+      return ledger;
+    },
+    mailbox,
+    log: Promise.resolve(pino({ level: 'debug' }, { write: (line: string) => log.push(line) })),
+    dryRun,
+    now,
+  });
+  const [ours, theirs] = await socketPair(t);
+  new PluginConnection(ours, session);
+  const runtime = new RuntimeConnection(theirs, {
+    registerPlugin: () => ({}),
+    updateContainers: () => ({}),
+  });
+  if (configure !== 'never') await runtime.configure(configure, TIMEOUT_MS);
+  return { runtime, ledger, mailbox, log, configured };
+}
+
+/** The messages that a runtime tells a container with. */
+export function told({ pod, container }: ReturnType<typeof shared>, state: number = ContainerState.RUNNING) {
+  const messages: { pod: PartialMessage<PodSandbox>; container: PartialMessage<Container> } = {
+    pod: {
+      id: pod.id,
+      uid: pod.uid,
+      name: pod.name,
+      namespace: pod.namespace,
+      annotations: pod.annotations,
+    },
+    container: {
+      id: container.id,
+      podSandboxId: pod.id,
+      name: container.name,
+      state,
+      createdAt: container.createdAt,
+      linux: { resources: resources(container.resources) },
+    },
+  };
+  return messages;
+}
+
+export function resources(facts: ContainerFacts['resources']): PartialMessage<LinuxResources> {
+  const { quota, period, shares, memoryLimit, cpus, mems } = facts;
+  const optional = (value: number | undefined) => (value === undefined ? null : { value });
+  return {
+    memory: { limit: optional(memoryLimit) },
+    cpu: { quota: optional(quota), period: optional(period), shares: optional(shares), cpus, mems },
+  };
+}
