@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -29,25 +29,37 @@ async function measure(spec: string, containers: number): Promise<void> {
   const root = join(folder, 'host');
   new SysfsTree(root, parts);
   const socketPath = join(folder, 'nri.sock');
-  const runtime = await EmbeddedRuntime.start({ socketPath, online: parts.online, requestTimeoutMs: 10_000 });
+  let synchronizeMs = 0;
+  const runtime = await EmbeddedRuntime.start({
+    socketPath,
+    online: parts.online,
+    requestTimeoutMs: 10_000,
+    onEvent: (event) => {
+      if (event.operation === 'Synchronize') synchronizeMs = event.latencyMs;
+    },
+  });
   try {
     console.log(`\n${parts.online.size} CPUs (${spec}), ${containers} containers`);
     await fill(runtime, containers);
-    const started = performance.now();
-    const plugin = spawn(
-      PLUGIN,
-      ['run', '--socket', socketPath, '--host-root', root, '--log-level', 'warn'],
-      {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      },
-    );
-    await runtime.whenReady(30_000);
-    console.log(`  started, registered and synchronized  ${(performance.now() - started).toFixed(0)} ms`);
+    const start = async (what: string) => {
+      const started = performance.now();
+      const flags = ['--socket', socketPath, '--host-root', root, '--log-level', 'error'];
+      const plugin = spawn(PLUGIN, ['run', ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
+      await runtime.whenReady(30_000);
+      const ms = (performance.now() - started).toFixed(0);
+      console.log(`  ${what.padEnd(36)}  ${ms} ms, ${synchronizeMs.toFixed(0)} ms of it for the listing`);
+      return plugin;
+    };
+    const stop = async (plugin: ChildProcess) => {
+      plugin.kill();
+      await once(plugin, 'exit');
+    };
+    await stop(await start('start, all containers unplaced'));
+    const plugin = await start('start again, all placed');
     await play(runtime);
     await reassign(runtime, createTopology(parts).cores.length);
     console.log(`  violations of an invariant            ${runtime.violations.length}`);
-    plugin.kill();
-    await once(plugin, 'exit');
+    await stop(plugin);
   } finally {
     await runtime.close();
     rmSync(folder, { recursive: true });

@@ -94,8 +94,8 @@ function readValues(version: Hierarchy['version'], folder: string): Values {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8').trim();
   const cpus = unlessMissing(() => read('cpuset.cpus'));
   if (cpus === undefined) {
+    // On v2 a cgroup has none of these files, and inherits all, where its parent does not hand the controller down.
     statSync(folder);
-    // On v2 only: where its parent does not hand the controller down, a cgroup has none of these files and inherits all.
     return { cpus: '', effective: undefined, mems: '' };
   }
   const effective = unlessMissing(() => read(EFFECTIVE_FILES[version]));

@@ -15,7 +15,7 @@ export interface HostOptions {
   readonly hostRoot: string;
   /** How often the host is looked at for hotplug, in milliseconds; also how soon a hung worker is suspected. */
   readonly pollMs: number;
-  /** Called with each topology that differs from the one before; the one that `start` gives is version 1. */
+  /** Called with each topology that differs from the one before; the one that `start` gives is version 1. Must not throw. */
   onTopology(parts: TopologyParts, version: number): void;
   /** Called when the worker died, hung or failed, and once when a host that could be read no longer can. */
   onIncident(incident: CallFailure): void;

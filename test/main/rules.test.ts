@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConfigError, type ConfigSources } from '../../src/main/config.ts';
+import { parseSettings } from '../../src/main/config-file.ts';
+import { Rules } from '../../src/main/rules.ts';
+import { Cpuset } from '../../src/placement/cpuset.ts';
+import { createTopology } from '../../src/placement/topology.ts';
+import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
+
+const PARTS = parseTopologySpec('8');
+const TOPOLOGY = createTopology(PARTS);
+const WITHOUT_CPU_7 = createTopology({
+  ...PARTS,
+  online: Cpuset.range(0, 6),
+  offline: Cpuset.from([7]),
+});
+
+const settings = (text: string) => parseSettings(text, 'test');
+
+function rulesOf(file: string, given: ConfigSources = {}): Rules {
+  return new Rules(given, TOPOLOGY, settings(file));
+}
+
+/** Asserts that a change is refused for a reason that names `what`, and leaves everything as it was. */
+function refuses(rules: Rules, what: RegExp, change: () => unknown): void {
+  const { config, policy } = rules;
+  assert.throws(change, (error) => error instanceof ConfigError && what.test(error.message));
+  assert.equal(rules.config, config);
+  assert.equal(rules.policy, policy);
+}
+
+describe('the rules in force', () => {
+  it('are what the sources say together: the runtime over the file, flags over both', () => {
+    const rules = rulesOf('{ minSharedCpus: 1, reservedCpus: 0, priority: numa }', {
+      flags: settings('priority: siblings'),
+    });
+    const policy = rules.setNri('{ minSharedCpus: 2, priority: numa }', 'the runtime');
+    assert.equal(policy, rules.policy);
+    assert.equal(policy.minSharedCpus, 2);
+    assert.equal(policy.priority, 'siblings');
+    assert.equal(`${policy.integerCpus}`, '1-7');
+  });
+
+  it('follow a new file in all that no stronger source says', () => {
+    const rules = rulesOf('{ minSharedCpus: 1, reservedCpus: 0 }');
+    rules.setNri('minSharedCpus: 3', 'the runtime');
+    const policy = rules.setFile(settings('{ minSharedCpus: 2, reservedCpus: 6-7 }'));
+    assert.equal(policy.minSharedCpus, 3);
+    assert.equal(`${policy.integerCpus}`, '0-5');
+    assert.equal(rules.setNri('', 'the runtime').minSharedCpus, 2);
+  });
+
+  it('follow the CPUs of the host, and keep the settings', () => {
+    const rules = rulesOf('reservedCpus: 0');
+    rules.setNri('minSharedCpus: 3', 'the runtime');
+    const { config } = rules;
+    const policy = rules.setTopology(WITHOUT_CPU_7);
+    assert.equal(`${policy.integerCpus}`, '1-6');
+    assert.equal(policy.minSharedCpus, 3);
+    assert.deepEqual(rules.config, config);
+    assert.equal(`${rules.setTopology(TOPOLOGY).integerCpus}`, '1-7');
+  });
+
+  it('stay as they are when a source is wrong in itself', () => {
+    const rules = rulesOf('minSharedCpus: 1');
+    refuses(rules, /minSharedCpus/, () => rules.setFile(settings('minSharedCpus: many')));
+    refuses(rules, /the runtime.*mapping/, () => rules.setNri('no settings', 'the runtime'));
+  });
+
+  it('stay as they are when a setting names a CPU that the host can never have', () => {
+    const rules = rulesOf('reservedCpus: 0');
+    refuses(rules, /protectedCpus/, () => rules.setFile(settings('protectedCpus: 4096')));
+    refuses(rules, /reservedCpus/, () => rules.setNri('reservedCpus: 4096', 'the runtime'));
+  });
+
+  it('forget a refused source: later changes build on the last good ones', () => {
+    const rules = rulesOf('minSharedCpus: 2');
+    refuses(rules, /minSharedCpus/, () => rules.setFile(settings('minSharedCpus: many')));
+    assert.equal(rules.setTopology(WITHOUT_CPU_7).minSharedCpus, 2);
+    assert.equal(rules.setNri('reservedCpus: 0', 'the runtime').minSharedCpus, 2);
+  });
+
+  it('cannot be made from wrong settings', () => {
+    assert.throws(() => rulesOf('reservedCpus: 4096'), ConfigError);
+  });
+});
