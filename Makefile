@@ -3,7 +3,7 @@
 
 INSTALLED = node_modules/.package-lock.json
 SOURCES = $(shell find src -type f) build.ts package.json
-NODE_TEST = node --import tsx --test
+NODE_TEST = node --import tsx --test --test-reporter=spec
 
 $(INSTALLED): package.json package-lock.json
 	npm ci
