@@ -2,7 +2,7 @@ import { createTopology } from '../placement/topology.ts';
 import type { PluginConnection } from '../protocol/nri.ts';
 import { Host } from '../workers/host.ts';
 import { defaultWorkers, Planner } from '../workers/planner.ts';
-import { Mailbox } from './actor.ts';
+import type { Mailbox } from './actor.ts';
 import type { RunOptions } from './cli/args.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { readConfig } from './config-file.ts';
@@ -11,11 +11,10 @@ import { logDecision } from './decision-log.ts';
 import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
 import type { Policy } from './ledger/policy.ts';
-import { type Log, openLog } from './log.ts';
-import { stayConnected } from './nri/connection.ts';
+import type { Log } from './log.ts';
 import { updateMessage } from './nri/messages.ts';
 import { isAtLeast } from './nri/runtime-version.ts';
-import { type RuntimeFacts, Session } from './nri/session.ts';
+import type { RuntimeFacts } from './nri/session.ts';
 import { Reconciler } from './reconciler.ts';
 import { Rules } from './rules.ts';
 import { VERSION } from './version.ts';
@@ -24,73 +23,11 @@ const JOURNAL_RECORDS = 10_000;
 /** Unsolicited updates wait for the runtime's lock and take about 10 ms each. */
 const UPDATE_TIMEOUT_MS = 60_000;
 
-/**
- * Runs the plugin until SIGTERM or SIGINT, or, launched by the runtime, until its connection ends. The one place that knows
- * all parts.
- *
- * @returns the exit code
- * @throws ConfigError when the configuration is wrong; TopologyError when the host cannot be read
- */
-export async function runDaemon(options: RunOptions): Promise<number> {
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-
-  // The runtime waits for our registration: it goes out before anything is loaded or read that it does not need.
-  let onAttempt!: () => void;
-  const attempted = new Promise<void>((resolve) => {
-    onAttempt = resolve;
-  });
-  const log = attempted.then(() => openLog(options.log));
-  const daemon = new Daemon(options);
-  let failure: unknown;
-  const fail = (error: unknown): void => {
-    failure ??= error;
-    stop.abort();
-  };
-  const started = log.then((opened) => daemon.start(opened));
-  started.catch(fail);
-  const logger = log.then((opened) => opened.logger);
-
-  await stayConnected({
-    socket: options.socketPath,
-    fd: options.socketDescriptor,
-    pluginName: options.pluginName,
-    pluginIndex: options.pluginIndex,
-    log: logger,
-    signal: stop.signal,
-    onAttempt,
-    onConnection: (connection) => daemon.setConnection(connection),
-    session: () =>
-      new Session({
-        log: logger,
-        mailbox: daemon.mailbox,
-        configure: async (text, runtime) => {
-          await started;
-          return daemon.configure(text, runtime).catch((error) => {
-            fail(error);
-            throw error;
-          });
-        },
-        onAnswer: (updates) => daemon.noteAnswer(updates),
-        dryRun: options.dryRun,
-        now: () => performance.now(),
-      }),
-  });
-  await started.catch(fail);
-  await daemon.close();
-  if (failure === undefined) (await logger).info('stopped');
-  await (await log).close();
-  if (failure !== undefined) throw failure;
-  return 0;
-}
-
-/** The parts that outlive connections, and how they are tied together. */
-class Daemon {
-  /** All that changes the ledger goes through here. */
-  readonly mailbox = new Mailbox();
-
+/** The parts that outlive connections, and how they are tied together: the only place that knows them all. */
+export class Daemon {
   readonly #options: RunOptions;
-  #log!: Log;
+  readonly #mailbox: Mailbox;
+  readonly #log: Log;
   #host: Host | undefined;
   #rules!: Rules;
   #planner: Planner | undefined;
@@ -100,17 +37,26 @@ class Daemon {
   #runtime: RuntimeFacts | undefined;
   #endConfigWatch = (): void => {};
 
-  constructor(options: RunOptions) {
+  private constructor(options: RunOptions, mailbox: Mailbox, log: Log) {
     this.#options = options;
+    this.#mailbox = mailbox;
+    this.#log = log;
   }
 
   /**
    * Reads host and configuration, so that what is wrong with them is known at start.
    *
+   * @param mailbox all that changes the ledger goes through it
    * @throws ConfigError, TopologyError
    */
-  async start(log: Log): Promise<void> {
-    this.#log = log;
+  static async start(options: RunOptions, mailbox: Mailbox, log: Log): Promise<Daemon> {
+    const daemon = new Daemon(options, mailbox, log);
+    await daemon.#start();
+    return daemon;
+  }
+
+  async #start(): Promise<void> {
+    const log = this.#log;
     const { configPath, dryRun, sources, hostRoot } = this.#options;
     const version = configPath === undefined ? '' : await configVersion(configPath);
     const file = configPath === undefined ? [] : await readConfig(configPath);
@@ -178,7 +124,7 @@ class Daemon {
     try {
       const policy = makePolicy();
       this.#log.logger.info(why);
-      await this.mailbox.run(() => this.#ledger?.changePolicy(policy));
+      await this.#mailbox.run(() => this.#ledger?.changePolicy(policy));
     } catch (error) {
       this.#keepConfiguration(error);
     }
@@ -212,7 +158,7 @@ class Daemon {
   #createReconciler(ledger: Ledger): Reconciler {
     return new Reconciler({
       ledger,
-      mailbox: this.mailbox,
+      mailbox: this.#mailbox,
       log: this.#log.logger,
       readCpusets: async (requests) => this.#host?.readCpusets(requests),
       settings: () => this.#rules.config.reconcile,

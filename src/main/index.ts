@@ -28,8 +28,8 @@ async function execute(command: Command): Promise<number> {
     case 'run': {
       // A bad flag or variable is told before anything is connected.
       loadConfig(command.options.sources);
-      const { runDaemon } = await import('./daemon.ts');
-      return runDaemon(command.options);
+      const { runPlugin } = await import('./run.ts');
+      return runPlugin(command.options);
     }
     case 'topology': {
       const { topologyReport } = await import('./cli/topology.ts');
