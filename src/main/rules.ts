@@ -16,6 +16,7 @@ export class Rules {
   #sources: Sources;
   #config: Config;
   #policy: Policy;
+  #nriText = '';
 
   /**
    * @param given settings of the command line and the environment
@@ -46,9 +47,16 @@ export class Rules {
     return this.#change({ file });
   }
 
-  /** The runtime handed over this configuration. @throws ConfigError when it is wrong, leaving all as it was */
+  /**
+   * The runtime handed over this configuration, which it does at every connection: the same one changes nothing.
+   *
+   * @throws ConfigError when it is wrong, leaving all as it was
+   */
   setNri(text: string, source: string): Policy {
-    return this.#change({ nri: parseSettings(text, source) });
+    if (text === this.#nriText) return this.#policy;
+    const policy = this.#change({ nri: parseSettings(text, source) });
+    this.#nriText = text;
+    return policy;
   }
 
   #change(changed: Partial<Sources>): Policy {

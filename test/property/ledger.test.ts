@@ -84,7 +84,7 @@ test('every history keeps the invariants after each turn, and a refused request 
       const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
       for (const each of steps) run.step(each);
     }),
-    { numRuns: 4000 },
+    { numRuns: 1500 },
   );
 });
 

@@ -1,11 +1,8 @@
 import type { Cpuset } from '../../placement/cpuset.ts';
-import type { JournalRecord } from '../journal.ts';
 import { type Entry, nameOf } from './entry.ts';
 import type { Draft } from './state.ts';
+import type { Details } from './turn.ts';
 import type { ContainerUpdate } from './updates.ts';
-
-/** What a turn says of itself in the journal. */
-export type Details = Partial<Omit<JournalRecord, 'sequence' | 'time' | 'operation' | 'event'>>;
 
 export function told(update: ContainerUpdate): Details {
   return {

@@ -1,53 +1,31 @@
 import { Cpuset } from '../../placement/cpuset.ts';
-import { memoryNodes } from '../../placement/memory.ts';
 import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
 import type { Topology } from '../../placement/topology.ts';
 import type { ContainerFacts, ContainerResources, PodFacts } from '../../placement/workload.ts';
 import { DeadlineError } from '../actor.ts';
-import type { Journal, JournalRecord } from '../journal.ts';
-import {
-  type Details,
-  describeCounts,
-  describeMoves,
-  describeOffline,
-  describeUnplaced,
-  released,
-  told,
-} from './details.ts';
-import { byAge, type Entry, isExclusive, nameOf } from './entry.ts';
+import { type CreateAnswer, type Creation, carryOut, prepareCreation } from './creation.ts';
+import { describeCounts, describeOffline, describeUnplaced, released, told } from './details.ts';
+import { byAge, type Entry, isExclusive } from './entry.ts';
 import { GrowthBudget } from './growth.ts';
-import {
-  applyMoves,
-  type Clearance,
-  type PlannedMoves,
-  placeAnnotated,
-  placeInteger,
-  poolOf,
-} from './place.ts';
+import { type PlannedMoves, poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
-import { heldBy, Refusal } from './refusal.ts';
 import { applyResources } from './resources.ts';
+import { noteDoubts, noteSightings, type Sighting } from './sightings.ts';
 import { type Draft, LedgerState } from './state.ts';
 import { StickyCpus } from './sticky.ts';
-import { placeOrPool, type Recall, rebuild, type Seen, toEntry, toldByRuntime } from './synchronize.ts';
+import { placeOrPool, type Recall, type Running, rebuild, type Seen, toldByRuntime } from './synchronize.ts';
+import { type Decided, type Details, TurnLog, type TurnLogOptions } from './turn.ts';
 import {
   type ContainerUpdate,
   type Differences,
   findDifferences,
   tellDifferences,
-  wanted,
+  tellSelf,
 } from './updates.ts';
 
+export type { CreateAnswer } from './creation.ts';
+export type { Sighting } from './sightings.ts';
 export type { ContainerUpdate } from './updates.ts';
-
-/** What a new container is created with, and what others are told before it is. */
-export interface CreateAnswer {
-  /** The new container's own part. */
-  readonly adjustment: ContainerUpdate;
-  /** Memory nodes to prefer (memory policy `preferred`, annotated containers only). */
-  readonly preferredNodes?: Cpuset;
-  readonly updates: readonly ContainerUpdate[];
-}
 
 /** Looks for better plans off the main thread (docs/placement.md, "Live reassignment"). */
 export interface PlanImprover {
@@ -68,25 +46,12 @@ export interface TurnTime {
   isOver(): boolean;
 }
 
-/** Where a container was found to run. */
-export interface Sighting {
-  readonly id: string;
-  readonly cpus: Cpuset;
-  /** The container's epoch when looking began: an older sight says nothing about a newer decision. */
-  readonly epoch: number;
-}
-
-export interface LedgerOptions {
+export interface LedgerOptions extends TurnLogOptions {
   readonly policy: Policy;
   /** Absent: the first plan of a reassignment is taken as it is. */
   readonly planner?: PlanImprover;
-  readonly journal: Journal;
-  /** Put before the number of an operation, so that operations of different processes differ. */
-  readonly instance: string;
   /** A steady clock in milliseconds. */
   readonly now: () => number;
-  /** Called with each decision once it is made. */
-  readonly onDecision: (record: JournalRecord) => void;
 }
 
 /**
@@ -99,11 +64,12 @@ export class Ledger {
   readonly #growth = new GrowthBudget();
   readonly #state = new LedgerState();
   readonly #sticky = new StickyCpus();
-  #operations = 0;
+  readonly #turns: TurnLog;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#policy = options.policy;
+    this.#turns = new TurnLog(options);
   }
 
   get policy(): Policy {
@@ -115,6 +81,7 @@ export class Ledger {
    * what is now wanted differs from what was told, and travels with the next answer.
    */
   changePolicy(policy: Policy): void {
+    if (policy === this.#policy) return;
     this.#turn('policy', undefined, (draft) => {
       this.#policy = policy;
       const before = [...this.#state.entries.values()];
@@ -174,7 +141,7 @@ export class Ledger {
   create(pod: PodFacts, container: ContainerFacts): CreateAnswer;
   create(pod: PodFacts, container: ContainerFacts, time: TurnTime): CreateAnswer | Promise<CreateAnswer>;
   create(pod: PodFacts, container: ContainerFacts, time?: TurnTime): CreateAnswer | Promise<CreateAnswer> {
-    const turn = this.#begin('create', { pod, container });
+    const turn = this.#turns.begin('create', { pod, container });
     try {
       const prepared = this.#prepare(pod, container);
       const { planned } = prepared.clearance;
@@ -213,7 +180,7 @@ export class Ledger {
     return this.#turn('update', { pod, container }, (draft) => {
       const details = applyResources(draft, this.#policy, pod, container, requested, this.#recall);
       const updates = tellDifferences(draft, this.#policy, { self: container.id });
-      const own = this.#tellSelf(draft, container.id);
+      const own = tellSelf(draft, this.#policy, container.id);
       draft.commit();
       return { answer: [...updates, own], details: { ...details, ...told(own), updates: updates.length } };
     });
@@ -266,15 +233,8 @@ export class Ledger {
    * @param failed the runtime could not apply all of them, and does not say which: any of these containers may be anywhere
    */
   doubt(sent: readonly ContainerUpdate[], failed: boolean): void {
-    const { online } = this.#policy.topology;
     const draft = this.#state.draft();
-    for (const { id, cpus } of sent) {
-      const entry = draft.get(id);
-      if (entry === undefined || cpus === undefined) continue;
-      if (failed) draft.set({ ...entry, seen: online });
-      else if (!entry.told.cpus?.equals(cpus)) draft.set({ ...entry, seen: cpus });
-    }
-    draft.commit();
+    if (noteDoubts(draft, this.#policy.topology.online, sent, failed)) draft.commit();
   }
 
   /**
@@ -283,93 +243,23 @@ export class Ledger {
    * @returns the containers found elsewhere that were not known to be
    */
   observe(sightings: readonly Sighting[]): readonly Entry[] {
-    const { online } = this.#policy.topology;
     const draft = this.#state.draft();
-    const found: Entry[] = [];
-    let changed = false;
-    for (const { id, cpus, epoch } of sightings) {
-      const entry = draft.get(id);
-      if (entry?.told.cpus === undefined || entry.epoch !== epoch) continue;
-      // The kernel of cgroup v1 takes offline CPUs out of a cpuset, that of v2 keeps them: both are as told.
-      const asTold = cpus.intersect(online).equals(entry.told.cpus.intersect(online));
-      if (asTold ? entry.seen === undefined : entry.seen?.equals(cpus)) continue;
-      draft.set({ ...entry, seen: asTold ? undefined : cpus });
-      changed = true;
-      if (!asTold) found.push(entry);
-    }
-    if (changed) draft.commit();
-    return found;
+    const { hasChanged, elsewhere } = noteSightings(draft, this.#policy.topology.online, sightings);
+    if (hasChanged) draft.commit();
+    return elsewhere;
   }
 
-  #prepare(pod: PodFacts, container: ContainerFacts): Prepared {
+  #prepare(pod: PodFacts, container: ContainerFacts): Creation {
     const draft = this.#state.draft();
     this.#retryUnplaced(draft);
-    const superseded = draft.filter(
-      (entry) =>
-        entry.container.id === container.id ||
-        (pod.uid !== '' && entry.pod.uid === pod.uid && entry.container.name === container.name),
-    );
-    for (const entry of superseded) draft.delete(entry.container.id);
-    const { entry, warnings } = toEntry({ pod, container }, this.#policy, draft.epoch);
-    if (entry.unplaced !== undefined) throw new Refusal('bad-annotation', entry.unplaced);
-    const previous = [...superseded.map(({ cpus }) => cpus), ...this.#recall(entry)];
-    return { draft, superseded, entry, warnings, ...this.#placeNew(draft, entry, previous) };
+    return prepareCreation(draft, this.#policy, pod, container, this.#recall);
   }
 
-  #placeNew(draft: Draft, entry: Entry, previous: readonly Cpuset[]): { cpus: Cpuset; clearance: Clearance } {
-    const { workload, pod } = entry;
-    switch (workload.kind) {
-      case 'annotated': {
-        const { cpus } = workload;
-        return { cpus, clearance: placeAnnotated(draft, this.#policy, pod, cpus) };
-      }
-      case 'integer': {
-        const { count, forbidden } = workload;
-        const cpus = placeInteger(draft, this.#policy, { pod, count, forbidden, previous });
-        return { cpus, clearance: { moves: [] } };
-      }
-      case 'shared': {
-        const pool = poolOf(draft, this.#policy);
-        if (pool.minus(workload.forbidden).isEmpty) {
-          throw new Refusal(
-            'pool-empty',
-            `shared container finds no CPU in the pool${pool.isEmpty ? '' : ` outside of its forbidden CPUs ${workload.forbidden}`}; ${heldBy(draft, draft.reserved)}`,
-          );
-        }
-        return { cpus: Cpuset.EMPTY, clearance: { moves: [] } };
-      }
-    }
-  }
-
-  /** Commits a prepared creation and makes its answer. */
-  #finish(prepared: Prepared, moves: readonly Move[]): Decided<CreateAnswer> {
-    const { draft, superseded, entry, warnings, cpus } = prepared;
-    const { id } = entry.container;
-    const movesTold = describeMoves(draft, moves);
-    applyMoves(draft, moves);
-    draft.set({ ...entry, cpus });
-    const updates = tellDifferences(draft, this.#policy, { self: id });
-    const adjustment = this.#tellSelf(draft, id);
-    draft.commit();
-    for (const old of superseded) this.#remember(old);
-    const { kind } = entry.workload;
-    const prefers = kind === 'annotated' && this.#policy.numaMemoryPolicy === 'preferred';
-    return {
-      answer: {
-        adjustment,
-        updates,
-        ...(prefers && { preferredNodes: memoryNodes(this.#policy.topology, cpus) }),
-      },
-      details: {
-        outcome: 'placed',
-        kind,
-        reason: entry.reason,
-        ...told(adjustment),
-        moves: movesTold,
-        updates: updates.length,
-        warnings,
-      },
-    };
+  #finish(creation: Creation, moves: readonly Move[]): Decided<CreateAnswer> {
+    const decided = carryOut(creation, this.#policy, moves);
+    creation.draft.commit();
+    for (const old of creation.superseded) this.#remember(old);
+    return decided;
   }
 
   /** Whether a reassignment is worth the workers' time. */
@@ -393,7 +283,7 @@ export class Ledger {
   }
 
   /** Places all containers anew in a draft that is emptied for it. @returns warnings */
-  #rebuild(draft: Draft, running: Parameters<typeof rebuild>[2]): readonly string[] {
+  #rebuild(draft: Draft, running: readonly Running[]): readonly string[] {
     for (const id of this.#state.entries.keys()) draft.delete(id);
     return rebuild(draft, this.#policy, running, this.#recall);
   }
@@ -425,19 +315,6 @@ export class Ledger {
     return tellDifferences(draft, this.#policy, { takeGrowth });
   }
 
-  /** Marks the container that the event is about as told all that it should be, and says what that is. */
-  #tellSelf(draft: Draft, id: string): ContainerUpdate {
-    const entry = draft.get(id)!;
-    const want = wanted(entry, poolOf(draft, this.#policy), this.#policy);
-    draft.set({ ...entry, told: want, seen: undefined, epoch: draft.epoch });
-    return {
-      id,
-      ...(want.cpus !== undefined && { cpus: want.cpus }),
-      ...(want.mems !== undefined && { mems: want.mems }),
-      ...(want.quota !== undefined && { quota: want.quota }),
-    };
-  }
-
   readonly #recall: Recall = (seen) => this.#sticky.recall(seen, this.#options.now());
 
   #remember(entry: Entry): void {
@@ -447,59 +324,11 @@ export class Ledger {
 
   /** Runs one turn and writes it to the journal, refused or not. */
   #turn<T>(event: string, seen: Seen | undefined, decide: (draft: Draft) => Decided<T>): T {
-    const turn = this.#begin(event, seen);
+    const turn = this.#turns.begin(event, seen);
     try {
       return turn.end(decide(this.#state.draft()));
     } catch (error) {
       return turn.fail(error);
     }
   }
-
-  /** Starts a turn that the caller ends, by either way, which writes it to the journal. */
-  #begin(event: string, seen: Seen | undefined) {
-    const operation = `${this.#options.instance}-${++this.#operations}`;
-    const name = seen === undefined ? '' : nameOf(seen);
-    const record = (details: Details): void => {
-      this.#options.onDecision(
-        this.#options.journal.append({
-          time: Date.now(),
-          operation,
-          event,
-          ...(seen !== undefined && { container: name, containerId: seen.container.id }),
-          outcome: 'done',
-          ...details,
-        }),
-      );
-    };
-    return {
-      end: <T>({ answer, details }: Decided<T>): T => {
-        record(details);
-        return answer;
-      },
-      fail: (error: unknown): never => {
-        if (!(error instanceof Refusal)) throw error;
-        record({ outcome: 'refused', code: error.code, reason: error.message });
-        throw new Refusal(
-          error.code,
-          `weka-nri-cpuset refused to ${event} container ${name}: ${error.message} [operation ${operation}]`,
-        );
-      },
-    };
-  }
-}
-
-/** What a turn answers, and says of itself in the journal. */
-interface Decided<T> {
-  readonly answer: T;
-  readonly details: Details;
-}
-
-/** A creation that is decided but not committed. */
-interface Prepared {
-  readonly draft: Draft;
-  readonly superseded: readonly Entry[];
-  readonly entry: Entry;
-  readonly warnings: readonly string[];
-  readonly cpus: Cpuset;
-  readonly clearance: Clearance;
 }

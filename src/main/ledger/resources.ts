@@ -6,12 +6,12 @@ import {
   classify,
   type PodFacts,
 } from '../../placement/workload.ts';
-import type { Details } from './details.ts';
 import type { Entry } from './entry.ts';
 import { placeInteger } from './place.ts';
 import type { Policy } from './policy.ts';
 import type { Draft } from './state.ts';
 import { adopt, placeOrPool, type Recall, toEntry, toldByRuntime } from './synchronize.ts';
+import type { Details } from './turn.ts';
 
 /**
  * Applies the resources that the runtime is about to give a container (docs/placement.md, "Changing a container"). One that

@@ -106,6 +106,19 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   return updates;
 }
 
+/** Marks the container that an event is about as told all that is wanted of it, and says what that is. */
+export function tellSelf(draft: Draft, policy: Policy, id: string): ContainerUpdate {
+  const entry = draft.get(id)!;
+  const want = wanted(entry, poolOf(draft, policy), policy);
+  draft.set({ ...entry, told: want, seen: undefined, epoch: draft.epoch });
+  return {
+    id,
+    ...(want.cpus !== undefined && { cpus: want.cpus }),
+    ...(want.mems !== undefined && { mems: want.mems }),
+    ...(want.quota !== undefined && { quota: want.quota }),
+  };
+}
+
 /** Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. */
 function inMovingOrder(moving: readonly Entry[]): readonly Entry[] {
   const ordered: Entry[] = [];
