@@ -167,6 +167,8 @@ class Run {
       case 'stop':
       case 'remove':
         if (id !== undefined) this.#runtime[step.do](this.#ledger, id);
+        // The answer to a removal carries nothing: what it puts at risk or can repair waits for another.
+        if (this.#ledger.differences().misplaced.length > 0) this.#runtime.reconcile(this.#ledger);
         break;
       case 'restart':
         this.#restart();

@@ -16,6 +16,8 @@ interface Running {
  */
 export class ModelRuntime {
   readonly running = new Map<string, Running>();
+  /** Containers whose cpuset was set behind the plugin's back: telling them the same again is right. */
+  readonly #drifted = new Set<string>();
 
   create(ledger: Ledger, pod: PodFacts, container: ContainerFacts): 'created' | 'refused' {
     try {
@@ -86,6 +88,7 @@ export class ModelRuntime {
     const { pod, container } = this.running.get(id)!;
     const resources = { ...container.resources, cpus: cpus.toString() };
     this.running.set(id, { pod, container: { ...container, resources } });
+    this.#drifted.add(id);
     ledger.observe([{ id, cpus, epoch: entry.epoch }]);
   }
 
@@ -100,7 +103,8 @@ export class ModelRuntime {
       if (update.id === self) throw new Error('an update names the container that the event is about');
       const { cpus, mems } = this.running.get(update.id)?.container.resources ?? {};
       const changes = (update.cpus ?? cpus)?.toString() !== cpus || (update.mems ?? mems) !== mems;
-      if (!changes && update.quota === undefined) throw new Error(`update of ${update.id} changes nothing`);
+      if (!changes && update.quota === undefined && !this.#drifted.has(update.id))
+        throw new Error(`update of ${update.id} changes nothing`);
       this.#apply(ledger, update);
     }
   }

@@ -44,11 +44,12 @@ export function prepareCreation(
   container: ContainerFacts,
   recall: Recall,
 ): Creation {
-  const superseded = draft.filter(
-    (entry) =>
-      entry.container.id === container.id ||
-      (pod.uid !== '' && entry.pod.uid === pod.uid && entry.container.name === container.name),
-  );
+  const known = draft.get(container.id);
+  const namesakes = pod.uid === '' ? [] : draft.withName(pod.uid, container.name);
+  const superseded = [
+    ...namesakes.filter((entry) => entry !== known),
+    ...(known === undefined ? [] : [known]),
+  ];
   for (const entry of superseded) draft.delete(entry.container.id);
   const { entry, warnings } = toEntry({ pod, container }, policy, draft.epoch);
   if (entry.unplaced !== undefined) throw new Refusal('bad-annotation', entry.unplaced);

@@ -149,18 +149,16 @@ export class Ledger {
       if (planned === undefined || planner === undefined || time === undefined || !this.#isLarge(planned)) {
         return turn.end(this.#finish(prepared, prepared.clearance.moves));
       }
-      return this.#improve(planner, planned, time).then((plan) => {
-        try {
+      return this.#improve(planner, planned, time)
+        .then((plan) => {
           if (time.isOver()) throw new DeadlineError('no plan was ready in time, nothing was changed');
           // Turns run one at a time, so the plan's epoch is still that of the ledger. Were it not, it would have to be
           // decided anew.
           if (prepared.draft.isCurrent) return turn.end(this.#finish(prepared, plan.moves));
           const anew = this.#prepare(pod, container);
           return turn.end(this.#finish(anew, anew.clearance.moves));
-        } catch (error) {
-          return turn.fail(error);
-        }
-      });
+        })
+        .catch(turn.fail);
     } catch (error) {
       return turn.fail(error);
     }
@@ -303,6 +301,7 @@ export class Ledger {
    * resized: the runtime changes that one last, so its CPUs are given away in a later turn.
    */
   #retryUnplaced(draft: Draft): void {
+    if (this.#state.unplaced === 0) return;
     for (const entry of draft.filter(({ unplaced }) => unplaced !== undefined).sort(byAge)) {
       draft.delete(entry.container.id);
       placeOrPool(draft, this.#policy, entry, this.#recall);

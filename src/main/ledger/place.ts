@@ -47,19 +47,19 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
   const pool = poolOf(draft, policy).minus(held);
   const allowed = policy.integerCpus.minus(reserved).minus(forbidden).minus(held);
   const free = wish.within?.intersect(allowed) ?? allowed;
+  const samePod: Cpuset[] = [];
+  const usedByPool = new Set<Cpuset>();
+  draft.forEach((entry) => {
+    if (!isExclusive(entry)) usedByPool.add(entry.told.cpus ?? free);
+    else if (entry.workload.kind === 'integer' && entry.pod.uid === pod.uid) samePod.push(entry.cpus);
+  });
   const request: Omit<ExclusiveRequest, 'free'> = {
     count,
     taken: reserved.minus(held),
     held,
-    samePod: Cpuset.union(
-      draft
-        .filter((entry) => entry.workload.kind === 'integer' && entry.pod.uid === pod.uid)
-        .map((entry) => entry.cpus.minus(held)),
-    ),
+    samePod: Cpuset.union(samePod).minus(held),
     preferred: policy.isolatedCpus === 'prefer' ? topology.isolated : Cpuset.EMPTY,
-    joining: free.minus(
-      Cpuset.union(draft.filter((entry) => !isExclusive(entry)).map(({ told }) => told.cpus ?? free)),
-    ),
+    joining: free.minus(Cpuset.union(usedByPool)),
     priority: policy.priority,
   };
   const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
@@ -200,9 +200,12 @@ function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly Share
   const mayBePool = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
   const needs = new Map<string, SharedNeed>();
   if (pool.isEmpty) return [];
+  let last: Cpuset | undefined;
   draft.forEach((entry) => {
     if (isExclusive(entry)) return;
     const forbidden = forbiddenTo(entry.workload);
+    if (forbidden === last) return;
+    last = forbidden;
     const key = forbidden.toString();
     if (needs.has(key)) return;
     const usable = mayBePool.minus(forbidden);

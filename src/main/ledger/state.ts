@@ -7,12 +7,23 @@ import { type Entry, isExclusive } from './entry.ts';
  */
 export class LedgerState {
   readonly #entries = new Map<string, Entry>();
+  /** The containers of each pod uid and name, so that a creation does not look through all there are. */
+  readonly #idsByName = new Map<string, readonly string[]>();
+  #unplaced = 0;
   #integer = Cpuset.EMPTY;
   #annotated = Cpuset.EMPTY;
   #epoch = 0;
 
   get entries(): ReadonlyMap<string, Entry> {
     return this.#entries;
+  }
+  /** How many containers run in the pool although they should own CPUs. */
+  get unplaced(): number {
+    return this.#unplaced;
+  }
+  /** Ids of the containers of this name in the pod: more than one where an older one has not ended yet. */
+  idsWithName(podUid: string, name: string): readonly string[] {
+    return this.#idsByName.get(nameKey(podUid, name)) ?? [];
   }
   /** CPUs of all placed integer containers. */
   get integer(): Cpuset {
@@ -30,15 +41,38 @@ export class LedgerState {
   /** Starts a change. At most one draft of a state is committed at a time; see `Draft`. */
   draft(): Draft {
     return new Draft(this, (changes, integer, annotated) => {
-      for (const [id, entry] of changes) {
-        if (entry === undefined) this.#entries.delete(id);
-        else this.#entries.set(id, entry);
-      }
+      for (const [id, entry] of changes) this.#replace(id, entry);
       this.#integer = integer;
       this.#annotated = annotated;
       this.#epoch++;
     });
   }
+
+  #replace(id: string, entry: Entry | undefined): void {
+    const old = this.#entries.get(id);
+    if (old?.unplaced !== undefined) this.#unplaced--;
+    if (entry === undefined) {
+      this.#entries.delete(id);
+      if (old !== undefined) this.#unname(old);
+      return;
+    }
+    if (entry.unplaced !== undefined) this.#unplaced++;
+    this.#entries.set(id, entry);
+    if (old !== undefined) return;
+    const key = nameKey(entry.pod.uid, entry.container.name);
+    this.#idsByName.set(key, [...(this.#idsByName.get(key) ?? []), id]);
+  }
+
+  #unname({ pod, container }: Entry): void {
+    const key = nameKey(pod.uid, container.name);
+    const others = this.idsWithName(pod.uid, container.name).filter((id) => id !== container.id);
+    if (others.length === 0) this.#idsByName.delete(key);
+    else this.#idsByName.set(key, others);
+  }
+}
+
+function nameKey(podUid: string, name: string): string {
+  return `${podUid}/${name}`;
 }
 
 type Commit = (changes: ReadonlyMap<string, Entry | undefined>, integer: Cpuset, annotated: Cpuset) => void;
@@ -109,6 +143,11 @@ export class Draft {
   delete(id: string): void {
     this.#forget(this.get(id));
     this.#changes.set(id, undefined);
+  }
+
+  /** The containers of this name that the pod had when the draft was started, as they are now. */
+  withName(podUid: string, name: string): Entry[] {
+    return this.#base.idsWithName(podUid, name).flatMap((id) => this.get(id) ?? []);
   }
 
   /** All containers, in an order that depends on the history alone. */

@@ -55,9 +55,17 @@ export function findDifferences(
   const moving: Entry[] = [];
   const misplaced: Entry[] = [];
   const growing: Entry[] = [];
+  // Most containers of the pool forbid nothing, and they share few cpusets, the same objects: each is compared once.
+  const asWanted = new Set<Cpuset>();
   entries.forEach((entry) => {
+    const { told, seen } = entry;
+    if (seen === undefined && told.cpus !== undefined && asWanted.has(told.cpus) && isUnrestricted(entry))
+      return;
     const want = wanted(entry, pool, policy);
-    if (entry.seen === undefined && sameAsTold(entry.told, want)) return;
+    if (seen === undefined && sameAsTold(told, want)) {
+      if (isUnrestricted(entry)) asWanted.add(told.cpus!);
+      return;
+    }
     if (isExclusive(entry)) moving.push(entry);
     else if (want.cpus !== undefined) {
       const now = (whereabouts(entry) ?? online).intersect(online);
@@ -68,6 +76,11 @@ export function findDifferences(
     }
   });
   return { moving, misplaced, growing };
+}
+
+/** Whether a container may have the whole pool. */
+function isUnrestricted(entry: Entry): boolean {
+  return !isExclusive(entry) && forbiddenTo(entry.workload).isEmpty;
 }
 
 /**
