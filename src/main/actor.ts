@@ -9,10 +9,12 @@ export class DeadlineError extends Error {
  */
 export class Mailbox {
   #last: Promise<unknown> | undefined;
+  /** A turn is running on the stack below. */
+  #isRunning = false;
 
   /** Whether a turn is waiting or under way. */
   get isBusy(): boolean {
-    return this.#last !== undefined;
+    return this.#isRunning || this.#last !== undefined;
   }
 
   /**
@@ -21,11 +23,14 @@ export class Mailbox {
    * @returns what the turn returns: a plain value when it ran at once and did not wait
    */
   run<T>(turn: () => T | Promise<T>): T | Promise<T> {
-    if (this.#last === undefined) {
+    if (this.isBusy) return this.#enqueue((this.#last ?? Promise.resolve()).then(turn));
+    this.#isRunning = true;
+    try {
       const result = turn();
       return result instanceof Promise ? this.#enqueue(result) : result;
+    } finally {
+      this.#isRunning = false;
     }
-    return this.#enqueue(this.#last.then(turn));
   }
 
   #enqueue<T>(result: Promise<T>): Promise<T> {

@@ -30,8 +30,10 @@ export interface ReconcilerOptions {
 
 /** What was found and done since the start. */
 export interface ReconcilerCounts {
-  /** Containers found on other CPUs than they were told. */
+  /** Containers found on other CPUs than they were told, ... */
   drifted: number;
+  /** ... and those of them found where they should be later. */
+  repaired: number;
   /** Updates sent without an event. */
   repairs: number;
   reconnects: number;
@@ -48,7 +50,7 @@ const RECONNECT_EVERY_MS = 30_000;
  * runtime does not take that safely, by connecting anew. Never from inside a turn, which would block the runtime.
  */
 export class Reconciler {
-  readonly counts: ReconcilerCounts = { drifted: 0, repairs: 0, reconnects: 0 };
+  readonly counts: ReconcilerCounts = { drifted: 0, repaired: 0, repairs: 0, reconnects: 0 };
 
   readonly #options: ReconcilerOptions;
   readonly #timer: NodeJS.Timeout;
@@ -58,6 +60,8 @@ export class Reconciler {
   #reconnectedAt = Number.NEGATIVE_INFINITY;
   /** Moved containers that have not been looked at since, and when that is due. */
   readonly #moved = new Map<string, number>();
+  /** Containers found elsewhere and not seen in their place since. */
+  readonly #drifted = new Set<string>();
   #isWorking = false;
   readonly #said = new Set<string>();
 
@@ -137,8 +141,10 @@ export class Reconciler {
     });
     if (sightings.length === 0) return;
     const found = await mailbox.run(() => ledger.observe(sightings));
+    this.#countRepaired(sightings);
     for (const entry of found) {
       this.counts.drifted++;
+      this.#drifted.add(entry.container.id);
       const at = ledger.entries.get(entry.container.id)?.seen;
       log.warn(
         {
@@ -149,6 +155,16 @@ export class Reconciler {
         },
         'container is not on the CPUs it was told',
       );
+    }
+  }
+
+  #countRepaired(sightings: readonly Sighting[]): void {
+    const { entries } = this.#options.ledger;
+    for (const id of this.#drifted) if (!entries.has(id)) this.#drifted.delete(id);
+    for (const { id, epoch } of sightings) {
+      const entry = entries.get(id);
+      const isInPlace = entry?.seen === undefined && entry?.epoch === epoch;
+      if (isInPlace && this.#drifted.delete(id)) this.counts.repaired++;
     }
   }
 

@@ -98,4 +98,16 @@ describe('a mailbox', () => {
       'done',
     );
   });
+
+  test('runs a turn that another one asks for after that one, not inside it', async () => {
+    const mailbox = new Mailbox();
+    const order: string[] = [];
+    let inner: unknown;
+    mailbox.run(() => {
+      inner = mailbox.run(() => order.push('inner'));
+      order.push('outer');
+    });
+    await inner;
+    assert.deepEqual(order, ['outer', 'inner']);
+  });
 });

@@ -157,15 +157,16 @@ describe('a container that an answer moves', () => {
   it('and was not moved is found, counted and logged, and put right after 5 quiet seconds', async (t) => {
     const scene = failedMove(t);
     await scene.pass(VERIFY_MS);
-    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repairs: 0, reconnects: 0 });
+    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repaired: 0, repairs: 0, reconnects: 0 });
     assert.equal(scene.log.at(-1)?.container, 'default/one/main');
     await scene.pass(AFTER_MS - VERIFY_MS - 1);
     assert.deepEqual(scene.sent, []);
     await scene.pass(1);
     assert.deepEqual(scene.sent, [[`one ${scene.ledger.entries.get('one')!.cpus}`]]);
-    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repairs: 1, reconnects: 0 });
+    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repaired: 0, repairs: 1, reconnects: 0 });
     await scene.pass(VERIFY_MS);
-    assert.deepEqual(scene.looks.at(-1), ['one']);
+    assert.deepEqual(scene.looks, [['one'], ['one']], 'and looked at again');
+    assert.equal(scene.reconciler.counts.repaired, 1);
     scene.assertAsWanted();
   });
 
@@ -395,7 +396,7 @@ describe('a runtime that does not take updates without an event', () => {
     for (let passed = AFTER_MS; passed < RECONNECT_EVERY_MS; passed += AFTER_MS) await scene.pass(AFTER_MS);
     assert.equal(scene.reconnects, 1);
     await scene.pass(AFTER_MS);
-    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repairs: 0, reconnects: 2 });
+    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repaired: 0, repairs: 0, reconnects: 2 });
     assert.deepEqual(scene.sent, []);
   });
 

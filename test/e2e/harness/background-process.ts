@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { PATIENCE } from './patience.ts';
 
 /** A program that runs beside the tests. Its output is appended to a log file. */
 export class BackgroundProcess {
@@ -42,6 +43,6 @@ export class BackgroundProcess {
     this.#ending = true;
     if (!this.isRunning) return;
     this.#process.kill(signal);
-    await once(this.#process, 'exit', { signal: AbortSignal.timeout(10_000) });
+    await once(this.#process, 'exit', { signal: AbortSignal.timeout(10_000 * PATIENCE) });
   }
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackgroundProcess } from './background-process.ts';
+import { PATIENCE } from './patience.ts';
 import { runningProcesses } from './processes.ts';
 import { until } from './until.ts';
 
@@ -96,10 +97,10 @@ export class Containerd {
 
   /** How many updates of containers that a plugin asked for have failed since the first start: nobody else is told. */
   get failedUpdates(): number {
-    return this.#count('NRI update of container');
+    return this.#count(/NRI update of \S+ container \S+ failed/);
   }
 
-  #count(message: string): number {
+  #count(message: string | RegExp): number {
     return existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8').split(message).length - 1 : 0;
   }
 
@@ -142,6 +143,8 @@ ${cri}
   socket_path = ${JSON.stringify(this.nriSocket)}
   plugin_path = ${at('plugins')}
   plugin_config_path = ${at('conf.d')}
+  plugin_registration_timeout = "${5 * PATIENCE}s"
+  plugin_request_timeout = "${2 * PATIENCE}s"
 `;
   }
 }

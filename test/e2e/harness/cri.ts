@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { credentials, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import { PATIENCE } from './patience.ts';
 
 /** CPU and memory of a container as the kubelet asks for them; times in µs, memory in bytes. */
 export interface LinuxResources {
@@ -54,7 +55,7 @@ type Method = (request: object, options: { deadline: number }, callback: Callbac
 type Client = Record<string, Method> & { close(): void };
 type ClientConstructor = new (address: string, credentials: unknown, options: object) => Client;
 
-const CALL_TIMEOUT_MS = 30_000;
+const CALL_TIMEOUT_MS = 30_000 * PATIENCE;
 const definition = loadSync(join(import.meta.dirname, 'cri.proto'), {
   keepCase: true,
   longs: Number,

@@ -28,20 +28,28 @@ export function describeOnEveryRelease(
   define: (host: Host) => void,
   options: HostOptions = {},
 ): void {
-  for (const release of RELEASES) {
-    describe(`${title}, containerd ${release}`, () => {
-      const host = new Host(release, options);
-      before(() => host.start());
-      afterEach(async (context) => {
-        // Node 20 tells a hook the result of its test; its type does not say so yet.
-        const { name, passed } = context as TestContext & { readonly passed: boolean };
-        if (!passed) console.error(`Logs of "${name}": ${host.keepLogs(name)}`);
-        await host.clean();
-      });
-      after(() => host.remove());
-      define(host);
+  for (const release of RELEASES) describeOn(release, title, define, options);
+}
+
+/** Defines tests for one version of containerd, with a host that they share. */
+export function describeOn(
+  release: Release,
+  title: string,
+  define: (host: Host) => void,
+  options: HostOptions = {},
+): void {
+  describe(`${title}, containerd ${release}`, () => {
+    const host = new Host(release, options);
+    before(() => host.start());
+    afterEach(async (context) => {
+      // Node 20 tells a hook the result of its test; its type does not say so yet.
+      const { name, passed } = context as TestContext & { readonly passed: boolean };
+      if (!passed) console.error(`Logs of "${name}": ${host.keepLogs(name)}`);
+      await host.clean();
     });
-  }
+    after(() => host.remove());
+    define(host);
+  });
 }
 
 /** What a Kubernetes node is to the product: a runtime, the product, and pods that come and go. */
@@ -139,9 +147,14 @@ export class Host {
       await this.#cri.removePod(id);
     }
     if (this.#plugin?.unexpectedEnd !== undefined) throw new Error(this.#plugin.unexpectedEnd);
+    assert.equal(this.takeFailedUpdates(), 0, 'updates that containerd could not carry out');
+  }
+
+  /** How many updates that the plugin asked for have failed since the last call. */
+  takeFailedUpdates(): number {
     const failed = this.#containerd.failedUpdates - this.#failedUpdates;
     this.#failedUpdates += failed;
-    assert.equal(failed, 0, 'updates that containerd could not carry out');
+    return failed;
   }
 
   /** Copies the logs to where they outlive the host. Returns that folder. */

@@ -30,6 +30,16 @@ export function kernelView(pid: number): KernelView {
   };
 }
 
+/** The version of cgroups that cpusets are in on this machine. */
+export function cpusetVersion(): 1 | 2 {
+  return cgroupOf(process.pid, 'cpuset').version;
+}
+
+/** Folder of the cgroup that holds the cpuset of the process `pid`. */
+export function cpusetFolder(pid: number): string {
+  return cgroupOf(pid, 'cpuset').folder;
+}
+
 /** The CPU that the process ran on last (proc(5), `/proc/pid/stat`, field 39). */
 export function lastCpu(pid: number): number {
   const fields = read(`/proc/${pid}`, 'stat').split(') ')[1]!.split(' ');

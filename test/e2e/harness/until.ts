@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE } from './patience.ts';
 
-/** Waits until `condition` holds; for what happens outside of any answer. @throws Error naming `what` after 15 s */
+const SECONDS = 15 * PATIENCE;
+
+/** Waits until `condition` holds; for what happens outside of any answer. @throws Error naming `what` after a while */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + SECONDS * 1000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Waited 15 s in vain until ${what}`);
+    if (Date.now() > deadline) throw new Error(`Waited ${SECONDS} s in vain until ${what}`);
     await sleep(20);
   }
 }
