@@ -1,10 +1,29 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type BuildOptions, build } from 'esbuild';
 
-// Makes dist/weka-cpuset.cjs, the whole program in one file, a file beside it for each kind of worker thread, and
-// bin/weka-cpuset, which starts it.
+// Makes dist/weka-cpuset.cjs, the whole program in one file with the page in it, a file beside it for each kind of worker
+// thread, dist/page for those who run the source as it is, and bin/weka-cpuset, which starts the program.
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+const page = 'src/main/admin/page';
+await build({
+  outdir: 'dist/page',
+  entryPoints: [
+    { in: `${page}/index.html`, out: 'index' },
+    { in: `${page}/main.tsx`, out: 'page' },
+    { in: `${page}/page.css`, out: 'page' },
+    { in: `${page}/icon.svg`, out: 'icon' },
+  ],
+  loader: { '.html': 'copy', '.svg': 'copy' },
+  bundle: true,
+  platform: 'browser',
+  target: 'es2022',
+  format: 'esm',
+  minify: true,
+  logLevel: 'warning',
+});
+const pageFiles = readdirSync('dist/page').map((file) => [file, readFileSync(`dist/page/${file}`, 'utf8')]);
 
 const options: BuildOptions = {
   outdir: 'dist',
@@ -18,7 +37,12 @@ const options: BuildOptions = {
   legalComments: 'linked',
   // Beside the program, where nothing reads it but `node --enable-source-maps`.
   sourcemap: 'linked',
-  define: { PACKAGE_VERSION: JSON.stringify(version), 'import.meta.filename': '__filename' },
+  define: {
+    PACKAGE_VERSION: JSON.stringify(version),
+    PAGE_FILES: JSON.stringify(Object.fromEntries(pageFiles)),
+    'import.meta.filename': '__filename',
+    'import.meta.dirname': '__dirname',
+  },
   logLevel: 'warning',
 };
 

@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { createTopology } from '../placement/topology.ts';
 import type { PluginConnection } from '../protocol/nri.ts';
 import { Host } from '../workers/host.ts';
 import { defaultWorkers, Planner } from '../workers/planner.ts';
 import type { Mailbox } from './actor.ts';
+import type { Admin } from './admin/admin.ts';
+import { Observations } from './admin/observations.ts';
 import type { RunOptions } from './cli/args.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { readConfig } from './config-file.ts';
@@ -14,20 +17,28 @@ import type { Policy } from './ledger/policy.ts';
 import type { Log } from './log.ts';
 import { updateMessage } from './nri/messages.ts';
 import { isAtLeast } from './nri/runtime-version.ts';
-import type { RuntimeFacts } from './nri/session.ts';
-import { Reconciler } from './reconciler.ts';
+import type { EventName, EventOutcome, RuntimeFacts } from './nri/session.ts';
+import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
 import { Rules } from './rules.ts';
 import { VERSION } from './version.ts';
 
 const JOURNAL_RECORDS = 10_000;
 /** Unsolicited updates wait for the runtime's lock and take about 10 ms each. */
 const UPDATE_TIMEOUT_MS = 60_000;
+/** In a dry run nothing is looked at and nothing is put right. */
+const NO_COUNTS: ReconcilerCounts = { drifted: 0, repaired: 0, repairs: 0, reconnects: 0 };
 
 /** The parts that outlive connections, and how they are tied together: the only place that knows them all. */
 export class Daemon {
   readonly #options: RunOptions;
   readonly #mailbox: Mailbox;
   readonly #log: Log;
+  readonly #startedAt = Date.now();
+  /** Different for every process, also where all have the same id, as those of containers do. */
+  readonly #instance = randomBytes(3).toString('hex');
+  readonly #journal = new Journal(JOURNAL_RECORDS);
+  readonly #observations = new Observations();
+  #admin: Promise<Admin> | undefined;
   #host: Host | undefined;
   #rules!: Rules;
   #planner: Planner | undefined;
@@ -65,7 +76,10 @@ export class Daemon {
       pollMs: loadConfig({ ...sources, file }).reconcile.hostInterval * 1000,
       onTopology: (changed) =>
         this.#change('the CPUs of the host changed', () => this.#rules.setTopology(createTopology(changed))),
-      onIncident: ({ kind, message }) => log.logger.warn({ worker: 'host', incident: kind }, message),
+      onIncident: ({ kind, message }) => {
+        this.#observations.noteIncident('host', kind);
+        log.logger.warn({ worker: 'host', incident: kind }, message);
+      },
     });
     const topology = createTopology(await this.#host.start());
     this.#rules = new Rules(sources, topology, file);
@@ -78,6 +92,8 @@ export class Daemon {
       { version: VERSION, online: online.toString(), cores: cores.length, nodes: nodes.length, dryRun },
       'started',
     );
+    // Nothing waits for it: the runtime waits for the rest.
+    this.#admin = this.#startAdmin();
   }
 
   /**
@@ -97,6 +113,11 @@ export class Daemon {
 
   setConnection(connection: PluginConnection | undefined): void {
     this.#connection = connection;
+    this.#observations.noteConnection(connection !== undefined);
+  }
+
+  noteEvent(event: EventName, outcome: EventOutcome, ms: number): void {
+    this.#observations.noteEvent(event, outcome, ms);
   }
 
   noteAnswer(updates: readonly ContainerUpdate[]): void {
@@ -106,7 +127,8 @@ export class Daemon {
   async close(): Promise<void> {
     this.#endConfigWatch();
     this.#reconciler?.close();
-    await Promise.all([this.#host?.close(), this.#planner?.close()]);
+    const admin = await this.#admin;
+    await Promise.all([admin?.close(), this.#host?.close(), this.#planner?.close()]);
   }
 
   async #reload(path: string): Promise<void> {
@@ -141,18 +163,54 @@ export class Daemon {
     this.#planner = new Planner({
       workers: workers || defaultWorkers(),
       warm,
-      onIncident: ({ kind, message }) => logger.warn({ worker: 'planner', incident: kind }, message),
+      onResult: (result) => this.#observations.notePlan(result),
+      onIncident: ({ kind, message }) => {
+        this.#observations.noteIncident('planner', kind);
+        logger.warn({ worker: 'planner', incident: kind }, message);
+      },
     });
-    const ledger = new Ledger({
+    const ledger: Ledger = new Ledger({
       policy,
       planner: this.#planner,
-      journal: new Journal(JOURNAL_RECORDS),
-      instance: process.pid.toString(36),
+      journal: this.#journal,
+      instance: this.#instance,
       now: () => performance.now(),
-      onDecision: (record) => logDecision(logger, record),
+      onDecision: (record) => {
+        logDecision(logger, record);
+        this.#observations.noteDecision(record, ledger.entries);
+      },
     });
     if (!this.#options.dryRun) this.#reconciler = this.#createReconciler(ledger);
     return ledger;
+  }
+
+  async #startAdmin(): Promise<Admin> {
+    const { Admin } = await import('./admin/admin.ts');
+    const { pluginIndex, pluginName, dryRun, adminSocket, http } = this.#options;
+    return new Admin({
+      socketPath: adminSocket,
+      http,
+      log: this.#log.logger,
+      source: {
+        plugin: {
+          name: `${pluginIndex}-${pluginName}`,
+          version: VERSION,
+          instance: this.#instance,
+          startedAt: this.#startedAt,
+          dryRun,
+          pid: process.pid,
+        },
+        mailbox: this.#mailbox,
+        journal: this.#journal,
+        observations: this.#observations,
+        config: () => this.#rules.config,
+        policy: () => this.#rules.policy,
+        ledger: () => this.#ledger,
+        runtime: () => this.#runtime,
+        planner: () => this.#planner?.stats,
+        reconcile: () => this.#reconciler?.counts ?? NO_COUNTS,
+      },
+    });
   }
 
   #createReconciler(ledger: Ledger): Reconciler {

@@ -48,10 +48,17 @@ export class Journal {
     return kept;
   }
 
-  /** Records after the one numbered `sequence` (0: all that are left), oldest first. */
-  since(sequence: number): JournalRecord[] {
-    return this.#records
-      .filter((record) => record !== undefined && record.sequence > sequence)
-      .sort((a, b) => a.sequence - b.sequence);
+  /** Number of the last record; 0 for none. */
+  get last(): number {
+    return this.#sequence;
+  }
+
+  /** Records after the one numbered `sequence` (0: from the oldest that is left), oldest first, at most `limit` of them. */
+  since(sequence: number, limit = this.#capacity): JournalRecord[] {
+    const first = Math.max(sequence, this.#sequence - this.#capacity) + 1;
+    const last = Math.min(this.#sequence, first + limit - 1);
+    const records: JournalRecord[] = [];
+    for (let each = first; each <= last; each++) records.push(this.#records[each % this.#capacity]!);
+    return records;
   }
 }

@@ -60,6 +60,7 @@ export async function runPlugin(options: RunOptions): Promise<number> {
           }
         },
         onAnswer: (updates) => daemon?.noteAnswer(updates),
+        onEvent: (event, outcome, ms) => daemon?.noteEvent(event, outcome, ms),
         dryRun: options.dryRun,
         now: () => performance.now(),
       }),

@@ -56,6 +56,10 @@ export interface Config {
     /** How often the host's online CPUs are looked at. */
     readonly hostInterval: number;
   };
+  readonly metrics: {
+    /** Whether each container with CPUs of its own has a series that names it. */
+    readonly containers: boolean;
+  };
 }
 
 /**
@@ -76,7 +80,7 @@ export interface Setting<T> {
 }
 
 /** Highest CPU id accepted before the host is known: CONFIG_NR_CPUS of the largest distribution kernels is 8192. */
-const MAX_CPU_ID = 8191;
+export const MAX_CPU_ID = 8191;
 const MAX_GROWTH = 10_000;
 
 const text = z.string().check(z.trim());
@@ -248,6 +252,13 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     allowed: 'any of after, growthAfter, driftInterval, hostInterval, in seconds, such as "after=5"',
     placeholder: 'PARTS',
     help: 'when to look and repair, in seconds, e.g. drift-interval=30',
+  },
+  metrics: {
+    schema: group({ containers: z._default(boolean, false) }),
+    fallback: '',
+    allowed: 'containers, such as "containers=true"',
+    placeholder: 'PARTS',
+    help: 'containers=true: a metric for each container with its own CPUs',
   },
 };
 

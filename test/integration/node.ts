@@ -61,7 +61,8 @@ export class Node {
     this.runtime = runtime;
     this.events = events;
     this.#tree = tree;
-    const place = ['--socket', socketOf(folder), '--host-root', hostOf(folder), '--log-format', 'json'];
+    const sockets = ['--socket', socketOf(folder), '--admin-socket', this.adminSocket];
+    const place = [...sockets, '--host-root', hostOf(folder), '--log-format', 'json'];
     this.#plugin = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'run', ...place, ...flags], {
       env: {},
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -95,6 +96,10 @@ export class Node {
       throw new Error(`${error}\n${node.log.map(({ msg }) => msg).join('\n')}`);
     });
     return node;
+  }
+
+  get adminSocket(): string {
+    return join(this.folder, 'admin.sock');
   }
 
   get hostRoot(): string {

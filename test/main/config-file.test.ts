@@ -22,6 +22,7 @@ const YAML: { readonly [K in keyof Config]: string } = {
   reassignment:
     '{ minContainers: 1, minCpus: 2, timeoutShare: 0.3, msPerContainer: 4, workers: 5, warm: true }',
   reconcile: '{ after: 1, growthAfter: 2, driftInterval: 3, hostInterval: 4 }',
+  metrics: '{ containers: true }',
 };
 const CONFIG: Config = {
   annotationDomain: 'example.com',
@@ -44,6 +45,7 @@ const CONFIG: Config = {
     warm: true,
   },
   reconcile: { after: 1, growthAfter: 2, driftInterval: 3, hostInterval: 4 },
+  metrics: { containers: true },
 };
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

@@ -46,6 +46,7 @@ describe('defaults', () => {
         warm: false,
       },
       reconcile: { after: 5, growthAfter: 10, driftInterval: 10, hostInterval: 2 },
+      metrics: { containers: false },
     });
   });
 

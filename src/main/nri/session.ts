@@ -45,7 +45,14 @@ export interface SessionOptions {
   readonly now: () => number;
   /** Called with the updates that an answer carries, for each event that has some or could have. */
   readonly onAnswer?: (updates: readonly ContainerUpdate[]) => void;
+  /** Called when an event is answered, with the milliseconds since it was there. */
+  readonly onEvent?: (event: EventName, outcome: EventOutcome, ms: number) => void;
 }
+
+export type EventName = 'configure' | 'synchronize' | 'create' | 'update' | 'stop' | 'remove';
+
+/** How an event was answered; `late`: the answer could not wait for the decision; `failed`: a fault of ours. */
+export type EventOutcome = 'answered' | 'refused' | 'late' | 'failed';
 
 /** What the runtime at the other end is. */
 export interface RuntimeFacts {
@@ -84,6 +91,15 @@ export class Session implements PluginHandlers {
   }
 
   async configure(request: ConfigureRequest): Promise<PartialMessage<ConfigureResponse>> {
+    const { now, onEvent } = this.#options;
+    const start = now();
+    return onceSettled(
+      () => this.#configure(request),
+      (error) => onEvent?.('configure', outcomeOf(error), now() - start),
+    );
+  }
+
+  async #configure(request: ConfigureRequest): Promise<PartialMessage<ConfigureResponse>> {
     const { runtimeName, runtimeVersion, config } = request;
     if (request.requestTimeout > 0) this.#requestTimeout = request.requestTimeout;
     this.#nriVersion = runtimeNriVersion(runtimeName, runtimeVersion, request.NRIVersion);
@@ -117,7 +133,7 @@ export class Session implements PluginHandlers {
       }));
     this.#listedPods = [];
     this.#listedContainers = [];
-    return this.#turn((ledger) => {
+    return this.#turn('synchronize', (ledger) => {
       const updates = ledger.synchronize(seen);
       return { more: false, update: this.#messages(updates) };
     });
@@ -131,7 +147,7 @@ export class Session implements PluginHandlers {
         ? {}
         : { adjust: adjustmentMessage(answer, this.#takesMemoryPolicy), update };
     };
-    return this.#turn((ledger, time) => {
+    return this.#turn('create', (ledger, time) => {
       try {
         const answer = ledger.create(podFacts(pod), containerFacts(container, Date.now() * 1e6), time);
         if (!(answer instanceof Promise)) return message(answer);
@@ -148,7 +164,7 @@ export class Session implements PluginHandlers {
     linuxResources,
   }: UpdateContainerRequest): Answer<UpdateContainerResponse> {
     if (container === null) return {};
-    return this.#turn((ledger) => {
+    return this.#turn('update', (ledger) => {
       try {
         const requested = containerResources(linuxResources);
         return {
@@ -163,6 +179,7 @@ export class Session implements PluginHandlers {
   stopContainer({ container }: StopContainerRequest): Answer<StopContainerResponse> {
     if (container === null) return {};
     return this.#turn(
+      'stop',
       (ledger) => ({ update: this.#messages(ledger.stop(container.id)) }),
       // The CPUs are free whether or not there is time to tell others of it.
       (ledger) => ledger.remove(container.id),
@@ -175,7 +192,7 @@ export class Session implements PluginHandlers {
       ledger.remove(container.id);
       return {};
     };
-    return this.#turn(remove, remove);
+    return this.#turn('remove', remove, remove);
   }
 
   shutdown(): Empty {
@@ -203,6 +220,7 @@ export class Session implements PluginHandlers {
    * @param late what still has to be done when the turn's time comes after the answer is due; without it the event is refused
    */
   #turn<T extends object>(
+    event: EventName,
     decide: (ledger: Ledger, time: TurnTime) => T | Nothing | Promise<T | Nothing>,
     late?: (ledger: Ledger) => void,
   ): T | Nothing | Promise<T | Nothing> {
@@ -211,21 +229,39 @@ export class Session implements PluginHandlers {
     if (ledger === undefined) throw new Error('the runtime sent an event before Configure');
     const requestTimeout = this.#requestTimeout;
     const time = requestTimeout * DEADLINE_SHARE;
-    const deadline = now() + time;
-    let isAnswered = false;
-    const isOver = (): boolean => isAnswered || now() > deadline;
-    const answer = mailbox.run((): T | Nothing | Promise<T | Nothing> => {
-      if (!isOver()) return decide(ledger, { requestTimeout, isOver });
-      if (late === undefined) throw new DeadlineError('no time was left for this event');
-      late(ledger);
-      return {};
-    });
-    if (!(answer instanceof Promise)) return answer;
-    return inTime(answer, time, () => {
-      isAnswered = true;
-      if (late !== undefined) return {};
-      throw new DeadlineError(`not decided within ${Math.round(time)} ms, nothing was changed`);
-    });
+    const start = now();
+    const deadline = start + time;
+    let isGivenUp = false;
+    const isOver = (): boolean => isGivenUp || now() > deadline;
+    const run = (): T | Nothing | Promise<T | Nothing> => {
+      const answer = mailbox.run((): T | Nothing | Promise<T | Nothing> => {
+        if (!isOver()) return decide(ledger, { requestTimeout, isOver });
+        if (late === undefined) throw new DeadlineError('no time was left for this event');
+        late(ledger);
+        return {};
+      });
+      if (!(answer instanceof Promise)) return answer;
+      return inTime(answer, time, () => {
+        isGivenUp = true;
+        if (late !== undefined) return {};
+        throw new DeadlineError(`not decided within ${Math.round(time)} ms, nothing was changed`);
+      });
+    };
+    return onceSettled(run, (error) =>
+      this.#report(event, start, isGivenUp ? 'late' : outcomeOf(error), error),
+    );
+  }
+
+  /** Tells what became of an event. What the ledger decided is in the log already. */
+  #report(event: EventName, start: number, outcome: EventOutcome, error: unknown): void {
+    const { now, onEvent, log } = this.#options;
+    const ms = now() - start;
+    onEvent?.(event, outcome, ms);
+    if (outcome === 'late') {
+      void log.then((logger) => logger.warn({ event, ms }, `${event} was not decided in time`));
+    } else if (outcome === 'failed') {
+      void log.then((logger) => logger.error({ event, ms, err: error }, `${event} failed`));
+    }
   }
 }
 
@@ -244,4 +280,28 @@ async function inTime<T>(answer: Promise<T>, ms: number, giveUp: () => Nothing):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Runs, and calls `tell` when there is a result, or with the error when there is none. */
+function onceSettled<T>(run: () => T | Promise<T>, tell: (error?: unknown) => void): T | Promise<T> {
+  const failed = (error: unknown): never => {
+    tell(error);
+    throw error;
+  };
+  const done = (result: T): T => {
+    tell();
+    return result;
+  };
+  try {
+    const result = run();
+    return result instanceof Promise ? result.then(done, failed) : done(result);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function outcomeOf(error: unknown): EventOutcome {
+  if (error === undefined) return 'answered';
+  if (error instanceof Refusal) return 'refused';
+  return error instanceof DeadlineError ? 'late' : 'failed';
 }

@@ -39,6 +39,8 @@ export interface Setup {
   readonly log: readonly string[];
   /** What the session was asked to configure. */
   readonly configured: readonly Configured[];
+  /** What the session told of its events, as `event outcome`. */
+  readonly events: readonly string[];
 }
 
 export interface Options {
@@ -61,6 +63,7 @@ export async function setUp(t: TestContext, options: Options = {}): Promise<Setu
   });
   const log: string[] = [];
   const configured: Configured[] = [];
+  const events: string[] = [];
   const mailbox = new Mailbox();
   const session = new Session({
     configure: async (text, runtime) => {
@@ -72,6 +75,7 @@ export async function setUp(t: TestContext, options: Options = {}): Promise<Setu
     log: Promise.resolve(pino({ level: 'debug' }, { write: (line: string) => log.push(line) })),
     dryRun,
     now,
+    onEvent: (event, outcome) => events.push(`${event} ${outcome}`),
   });
   const [ours, theirs] = await socketPair(t);
   new PluginConnection(ours, session);
@@ -80,7 +84,7 @@ export async function setUp(t: TestContext, options: Options = {}): Promise<Setu
     updateContainers: () => ({}),
   });
   if (configure !== 'never') await runtime.configure(configure, TIMEOUT_MS);
-  return { runtime, ledger, mailbox, log, configured };
+  return { runtime, ledger, mailbox, log, configured, events };
 }
 
 /** The messages that a runtime tells a container with. */

@@ -358,3 +358,47 @@ describe('an event that cannot be decided in time', () => {
     assert.equal(ledger.entries.size, 0);
   });
 });
+
+describe('of each event is told', () => {
+  test('that it was answered, or refused', async (t) => {
+    const { runtime, events } = await setUp(t);
+    await runtime.synchronize(listed(told(shared('web'))), TIMEOUT_MS);
+    await runtime.createContainer(told(integer('db', 2)), TIMEOUT_MS);
+    await assert.rejects(runtime.createContainer(told(integer('big', 99)), TIMEOUT_MS));
+    const { container } = told(integer('db', 2));
+    await runtime.updateContainer({ container, linuxResources: resources({}) }, TIMEOUT_MS);
+    await runtime.stopContainer({ container }, TIMEOUT_MS);
+    await runtime.removeContainer({ container }, TIMEOUT_MS);
+    assert.deepEqual(events, [
+      'configure answered',
+      'synchronize answered',
+      'create answered',
+      'create refused',
+      'update answered',
+      'stop answered',
+      'remove answered',
+    ]);
+  });
+
+  test('that it was late, which is in the log too', async (t) => {
+    const { runtime, mailbox, events, log } = await setUp(t, {
+      configure: { ...CONTAINERD, requestTimeout: 40 },
+    });
+    const end = occupy(mailbox);
+    await assert.rejects(runtime.createContainer(told(integer('db', 2)), TIMEOUT_MS));
+    await runtime.stopContainer({ container: { id: 'a' } }, TIMEOUT_MS);
+    end();
+    assert.deepEqual(events.slice(1), ['create late', 'stop late']);
+    assert.ok(log.some((line) => line.includes('create was not decided in time')));
+  });
+
+  test('that it failed, with the reason in the log', async (t) => {
+    const { runtime, ledger, events, log } = await setUp(t);
+    ledger.create = () => {
+      throw new RangeError('a fault of ours');
+    };
+    await assert.rejects(runtime.createContainer(told(integer('db', 2)), TIMEOUT_MS));
+    assert.deepEqual(events.slice(1), ['create failed']);
+    assert.ok(log.some((line) => line.includes('create failed') && line.includes('a fault of ours')));
+  });
+});

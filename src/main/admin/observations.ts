@@ -1,0 +1,120 @@
+import { parseCpuList } from '../../placement/cpulist.ts';
+import type { PlannerResult } from '../../workers/planner.ts';
+import type { JournalRecord } from '../journal.ts';
+import type { Entry } from '../ledger/entry.ts';
+import type { EventOutcome } from '../nri/session.ts';
+import { MAX_CPU_ID } from '../settings.ts';
+import { Latencies } from './latencies.ts';
+
+/** The parts of the program that run in threads of their own. */
+export type WorkerName = 'host' | 'planner';
+
+/**
+ * What has happened since the start, in numbers. Its parts tell it in passing, so it does as little as it can: what takes
+ * longer waits until the event is answered.
+ */
+export class Observations {
+  readonly latencies = new Latencies();
+  /** Refused events by code. */
+  readonly refusals = new Map<string, number>();
+  /** Updates of containers that an event did not concern, by the event that carried them. */
+  readonly updates = new Map<string, number>();
+  /** What went wrong with workers. */
+  readonly incidents = new Map<WorkerName, Map<string, number>>();
+  /** Containers moved for others, and how many of their CPUs changed. */
+  moves = 0;
+  movedCpus = 0;
+  /** Time spent on improving plans, in milliseconds, and how many CPUs less had to change for it. */
+  planningMs = 0;
+  sparedCpus = 0;
+  /** Registrations that the runtime accepted, and when it did last. */
+  registrations = 0;
+  registeredAt: number | undefined;
+  isConnected = false;
+  /** Whether the runtime has handed over its containers, or events that it only sends after that, on this connection. */
+  isInStep = false;
+  /** When it was last synchronized, and for how long, in milliseconds. */
+  synchronizedAt: number | undefined;
+  synchronizeMs: number | undefined;
+  /** The last decision about each container that is there. */
+  readonly #decided = new Map<string, { readonly cpus: Entry['cpus']; readonly at: number }>();
+
+  /** @param entries the containers that are there now */
+  noteDecision(record: JournalRecord, entries: ReadonlyMap<string, Entry>): void {
+    const { event, outcome, code, containerId, moves = [], updates = 0, time } = record;
+    if (outcome === 'refused') {
+      count(this.refusals, code ?? '', 1);
+      return;
+    }
+    if (updates > 0) count(this.updates, event, updates);
+    if (containerId === undefined) this.#noteAll(entries, time);
+    else for (const id of [containerId, ...moves.map((move) => move.id)]) this.#note(id, entries, time);
+    if (moves.length > 0) setImmediate(() => this.#countMoves(moves));
+  }
+
+  noteEvent(event: string, outcome: EventOutcome, ms: number): void {
+    this.latencies.record(event, outcome, ms * 1000);
+    if (outcome !== 'answered' && outcome !== 'refused') return;
+    if (event === 'synchronize') {
+      this.synchronizedAt = Date.now();
+      this.synchronizeMs = ms;
+    }
+    // A runtime that starts a plugin itself may never list what it has (containerd 1.7), but it sends events.
+    if (event !== 'configure') this.isInStep = true;
+  }
+
+  noteConnection(isConnected: boolean): void {
+    this.isConnected = isConnected;
+    if (isConnected) {
+      this.registrations++;
+      this.registeredAt = Date.now();
+    } else {
+      this.isInStep = false;
+    }
+  }
+
+  noteIncident(worker: WorkerName, kind: string): void {
+    const kinds = this.incidents.get(worker) ?? new Map<string, number>();
+    this.incidents.set(worker, kinds);
+    count(kinds, kind, 1);
+  }
+
+  notePlan({ ms, first, best }: PlannerResult): void {
+    this.planningMs += ms;
+    const [, firstCpus] = first;
+    const [, bestCpus] = best;
+    this.sparedCpus += Math.max(0, firstCpus - bestCpus);
+  }
+
+  /** When a container was last decided about, in milliseconds since the epoch. */
+  decidedAt(id: string): number | undefined {
+    return this.#decided.get(id)?.at;
+  }
+
+  #note(id: string, entries: ReadonlyMap<string, Entry>, at: number): void {
+    const entry = entries.get(id);
+    if (entry === undefined) this.#decided.delete(id);
+    else this.#decided.set(id, { cpus: entry.cpus, at });
+  }
+
+  /** All containers were placed anew: some stayed where they were, some are gone. */
+  #noteAll(entries: ReadonlyMap<string, Entry>, at: number): void {
+    for (const id of this.#decided.keys()) if (!entries.has(id)) this.#decided.delete(id);
+    for (const [id, { cpus }] of entries) {
+      if (!this.#decided.get(id)?.cpus.equals(cpus)) this.#decided.set(id, { cpus, at });
+    }
+  }
+
+  #countMoves(moves: NonNullable<JournalRecord['moves']>): void {
+    this.moves += moves.length;
+    for (const { from, to } of moves) this.movedCpus += parse(from).minus(parse(to)).size;
+  }
+}
+
+function parse(list: string) {
+  return parseCpuList(list, { max: MAX_CPU_ID, allowEmpty: true });
+}
+
+function count<K>(counts: Map<K, number>, key: K, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { pino } from 'pino';
+import { Admin } from '../../../src/main/admin/admin.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { temporaryFolder } from '../../workers/temporary-folder.ts';
+import { Plugin } from './fixtures.ts';
+
+interface Line {
+  readonly msg: string;
+  readonly level: number;
+}
+
+/** An admin server at a place, and what it logs. */
+function open(context: TestContext, socketPath: string, http?: { host: string; port: number }) {
+  const lines: Line[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const admin = new Admin({ source: new Plugin(), socketPath, http, log, retryMs: 20 });
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= admin.close());
+  context.after(close);
+  const listening = () => lines.some(({ msg }) => msg === 'admin server is listening');
+  return { admin, lines, close, untilListening: () => until('it listens', listening) };
+}
+
+async function healthOf(where: object): Promise<number> {
+  const sent = request({ ...where, path: '/healthz', agent: false }).end();
+  const [response] = await once(sent, 'response');
+  response.resume();
+  return response.statusCode;
+}
+
+function modeOf(path: string): string {
+  return (statSync(path).mode & 0o7777).toString(8);
+}
+
+describe('the socket', () => {
+  test('is for its owner only, in a folder made for it', async (t) => {
+    const folder = join(temporaryFolder(t), 'made', 'for it');
+    const socketPath = join(folder, 'admin.sock');
+    await open(t, socketPath).untilListening();
+    assert.deepEqual([modeOf(socketPath), modeOf(folder)], ['600', '700']);
+    assert.equal(await healthOf({ socketPath }), 200);
+  });
+
+  test('goes away with the server', async (t) => {
+    const socketPath = join(temporaryFolder(t), 'admin.sock');
+    const { untilListening, close } = open(t, socketPath);
+    await untilListening();
+    await close();
+    assert.equal(existsSync(socketPath), false);
+  });
+
+  test('of a process that is gone is replaced', async (t) => {
+    const folder = temporaryFolder(t);
+    const socketPath = join(folder, 'admin.sock');
+    const gone = createServer().listen(join(folder, 'gone.sock'));
+    await once(gone, 'listening');
+    // Closing a server removes the socket it made, not this second name of it.
+    linkSync(join(folder, 'gone.sock'), socketPath);
+    gone.close();
+    await open(t, socketPath).untilListening();
+    assert.equal(await healthOf({ socketPath }), 200);
+  });
+
+  test('of a living process is left alone, and taken over when that has ended', async (t) => {
+    const socketPath = join(temporaryFolder(t), 'admin.sock');
+    const first = open(t, socketPath);
+    await first.untilListening();
+    const second = open(t, socketPath);
+    await until('it says so', () => second.lines.length > 0);
+    assert.match(second.lines[0]!.msg, /another process listens on .*admin\.sock; waiting until it is free/);
+    assert.equal(await healthOf({ socketPath }), 200);
+    await first.close();
+    await second.untilListening();
+    assert.equal(await healthOf({ socketPath }), 200);
+    assert.equal(second.lines.length, 2, 'that it waits is said once');
+  });
+});
+
+describe('where the socket cannot be made, that is said once', () => {
+  const without = async (t: TestContext, socketPath: string, reason: RegExp) => {
+    const { lines } = open(t, socketPath);
+    await until('it is said', () => lines.length > 0);
+    assert.equal(lines.length, 1);
+    assert.match(lines[0]!.msg, reason);
+    assert.match(lines[0]!.msg, /doing without it$/);
+  };
+
+  test('because a file is in its place, which is left as it is', async (t) => {
+    const path = join(temporaryFolder(t), 'admin.sock');
+    writeFileSync(path, 'precious');
+    await without(t, path, /is there and is no socket/);
+    assert.equal(readFileSync(path, 'utf8'), 'precious');
+  });
+
+  test('because a link is in its place, which is not followed', async (t) => {
+    const folder = temporaryFolder(t);
+    const target = join(folder, 'target');
+    writeFileSync(target, 'precious');
+    symlinkSync(target, join(folder, 'admin.sock'));
+    await without(t, join(folder, 'admin.sock'), /is there and is no socket/);
+    assert.equal(readFileSync(target, 'utf8'), 'precious');
+  });
+
+  test('because its folder is a file', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'file'), '');
+    await without(t, join(folder, 'file', 'admin.sock'), /EEXIST|ENOTDIR/);
+  });
+
+  test('because its path is too long', async (t) => {
+    const folder = join(temporaryFolder(t), 'x'.repeat(120));
+    mkdirSync(folder);
+    await without(t, join(folder, 'admin.sock'), /is too long for a socket/);
+  });
+});
+
+describe('TCP', () => {
+  test('is listened on only where asked for', async (t) => {
+    const { admin, untilListening } = open(t, join(temporaryFolder(t), 'admin.sock'));
+    await untilListening();
+    assert.equal(admin.address, undefined);
+  });
+
+  test('tells the address that the page is at', async (t) => {
+    const { admin } = open(t, join(temporaryFolder(t), 'admin.sock'), { host: '127.0.0.1', port: 0 });
+    await until('it listens', () => admin.address !== undefined);
+    const { port } = new URL(admin.address!);
+    assert.equal(admin.address, `http://127.0.0.1:${port}/`);
+    assert.equal(await healthOf({ host: '127.0.0.1', port }), 200);
+  });
+
+  test('on a port that is taken is said once, and the socket works', async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    t.after(() => taken.close());
+    const { port } = taken.address() as { port: number };
+    const socketPath = join(temporaryFolder(t), 'admin.sock');
+    const { lines, untilListening } = open(t, socketPath, { host: '127.0.0.1', port });
+    await untilListening();
+    await until('it is said', () => lines.some(({ msg }) => /cannot listen: .*EADDRINUSE/.test(msg)));
+    assert.equal(await healthOf({ socketPath }), 200);
+  });
+});
