@@ -24,6 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function execute(command: Command): Promise<number> {
+  if (command.name !== 'run') process.stdout.on('error', endWithReader);
   switch (command.name) {
     case 'run': {
       // A bad flag or variable is told before anything is connected.
@@ -34,6 +35,30 @@ async function execute(command: Command): Promise<number> {
     case 'topology': {
       const { topologyReport } = await import('./cli/topology.ts');
       return print(topologyReport(command.hostRoot, command.json));
+    }
+    case 'status': {
+      const { runStatus } = await import('./cli/status.ts');
+      return runStatus(command.options);
+    }
+    case 'map': {
+      const { runMap } = await import('./cli/map.ts');
+      return runMap(command.options);
+    }
+    case 'explain': {
+      const { runExplain } = await import('./cli/explain.ts');
+      return runExplain(command.options);
+    }
+    case 'journal': {
+      const { runJournal } = await import('./cli/journal.ts');
+      return runJournal(command.options);
+    }
+    case 'simulate': {
+      const { runSimulate } = await import('./simulate/simulate.ts');
+      return runSimulate(command.options);
+    }
+    case 'doctor': {
+      const { runDoctor } = await import('./doctor/doctor.ts');
+      return runDoctor(command.options);
     }
     case 'demo': {
       const { runDemo } = await import('./cli/demo.ts');
@@ -48,6 +73,12 @@ async function execute(command: Command): Promise<number> {
       return print(helpText());
     }
   }
+}
+
+/** Somebody who has read enough, such as `head`, ends the program, and nothing is wrong. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
 }
 
 function print(text: string): number {
@@ -70,7 +101,7 @@ async function report(error: unknown, options: LogOptions): Promise<void> {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // By name, since what defines it is not loaded for this.
-  const expected = error instanceof ConfigError || error.name === 'TopologyError';
+  const expected = error instanceof ConfigError || ['TopologyError', 'AdminError'].includes(error.name);
   return (expected ? undefined : error.stack) ?? error.message;
 }
 

@@ -1,8 +1,22 @@
 import { ConfigError, type ConfigSources, type GivenSetting, quote } from '../config.ts';
+import type { DoctorOptions } from '../doctor/doctor.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../log.ts';
-import { kebabCase, SETTING_NAMES, SETTINGS } from '../settings.ts';
+import type { SimulateOptions } from '../simulate/simulate.ts';
 import { didYouMean } from '../suggest.ts';
-import { type Environment, type Flag, type FlagValues, readFlags } from './flags.ts';
+import { type Environment, type FlagValues, readFlags } from './flags.ts';
+import {
+  DEFAULTS,
+  DOCTOR_FLAGS,
+  EXPLAIN_FLAGS,
+  JOURNAL_FLAGS,
+  MAP_FLAGS,
+  PREFIX,
+  RUN_FLAGS,
+  SETTING_FLAGS,
+  SIMULATE_FLAGS,
+  STATUS_FLAGS,
+  TOPOLOGY_FLAGS,
+} from './known-flags.ts';
 
 /** How to run the plugin. */
 export interface RunOptions {
@@ -19,97 +33,51 @@ export interface RunOptions {
   readonly hostRoot: string;
   /** YAML file or folder that `readConfig` reads. */
   readonly configPath: string | undefined;
+  /** Unix socket of the admin server. */
+  readonly adminSocket: string;
+  /** Where the admin server listens besides; undefined: nowhere. */
+  readonly http: { readonly host: string; readonly port: number } | undefined;
   /** Settings of the environment and the flags, for `loadConfig`. */
   readonly sources: ConfigSources;
   readonly log: LogOptions;
 }
 
+/** How a command that asks the running plugin finds it and prints what it answers. */
+export interface AskOptions {
+  readonly adminSocket: string;
+  /** Undefined: as the terminal has it. */
+  readonly colour: boolean | undefined;
+}
+
 export type Command =
   | { readonly name: 'run'; readonly options: RunOptions }
   | { readonly name: 'topology'; readonly json: boolean; readonly hostRoot: string }
+  | { readonly name: 'status'; readonly options: AskOptions & { readonly json: boolean } }
+  | { readonly name: 'map'; readonly options: AskOptions & { readonly watch: boolean } }
+  | { readonly name: 'explain'; readonly options: AskOptions & { readonly subject: string } }
+  | {
+      readonly name: 'journal';
+      readonly options: AskOptions & { readonly follow: boolean; readonly json: boolean };
+    }
+  | { readonly name: 'simulate'; readonly options: SimulateOptions }
+  | { readonly name: 'doctor'; readonly options: DoctorOptions }
   | { readonly name: 'demo'; readonly args: readonly string[] }
   | { readonly name: 'version' }
   | { readonly name: 'help' };
 
-const COMMANDS = ['run', 'topology', 'demo', 'version', 'help'];
-/** What the names of our environment variables begin with; NRI has names of its own for what concerns it. */
-export const PREFIX = 'WEKA_CPUSET_';
-const DEFAULTS = {
-  socket: '/var/run/nri/nri.sock',
-  pluginName: 'weka-cpuset',
-  pluginIndex: '99',
-  hostRoot: '/',
-};
-
-const HOST_ROOT: Flag = {
-  name: 'host-root',
-  variable: variableOf('host-root'),
-  placeholder: 'DIR',
-  fallback: DEFAULTS.hostRoot,
-  help: "folder that holds the host's /sys and /proc",
-};
-
-/** Flags of `run` that are no settings. */
-export const RUN_FLAGS: readonly Flag[] = [
-  {
-    name: 'socket',
-    variable: 'NRI_SOCKET',
-    placeholder: 'PATH',
-    fallback: DEFAULTS.socket,
-    help: "the runtime's NRI socket",
-  },
-  {
-    name: 'plugin-name',
-    variable: 'NRI_PLUGIN_NAME',
-    placeholder: 'NAME',
-    fallback: DEFAULTS.pluginName,
-    help: 'name to register with',
-  },
-  {
-    name: 'plugin-index',
-    variable: 'NRI_PLUGIN_IDX',
-    placeholder: 'NN',
-    fallback: DEFAULTS.pluginIndex,
-    help: 'two digits, the place among other plugins',
-  },
-  {
-    name: 'config',
-    variable: variableOf('config'),
-    placeholder: 'FILE',
-    help: 'YAML file, or folder with a file for each setting',
-  },
-  HOST_ROOT,
-  {
-    name: 'log-level',
-    variable: variableOf('log-level'),
-    placeholder: 'LEVEL',
-    help: 'trace, debug, info, warn, error, fatal or silent',
-  },
-  {
-    name: 'log-format',
-    variable: variableOf('log-format'),
-    placeholder: 'FORMAT',
-    help: 'json, or pretty (on a terminal the default)',
-  },
-  {
-    name: 'log-file',
-    variable: variableOf('log-file'),
-    placeholder: 'FILE',
-    help: 'append the log to this file',
-  },
-  { name: 'dry-run', variable: variableOf('dry-run'), help: 'decide and log, but change nothing' },
+const COMMANDS: readonly Command['name'][] = [
+  'run',
+  'status',
+  'map',
+  'explain',
+  'journal',
+  'simulate',
+  'doctor',
+  'topology',
+  'demo',
+  'version',
+  'help',
 ];
-
-/** Flags of `run` that are settings. */
-export const SETTING_FLAGS: readonly Flag[] = SETTING_NAMES.map((setting) => {
-  const { schema, allowed, ...shown } = SETTINGS[setting];
-  const name = kebabCase(setting);
-  return { ...shown, name, variable: variableOf(name) };
-});
-
-/** Flags of `topology`. */
-export const TOPOLOGY_FLAGS: readonly Flag[] = [{ name: 'json', help: 'print JSON' }, HOST_ROOT];
-
 /**
  * Reads the command line (without node and script) and the environment. Settings are collected, and left to `loadConfig`
  * to check.
@@ -122,18 +90,81 @@ export function parseCommandLine(argv: readonly string[], environment: Environme
   const rest = named ? argv.slice(1) : argv;
   if (name === 'help' || rest.includes('--help') || rest.includes('-h')) return { name: 'help' };
   if (name === 'version' || rest[0] === '--version') return { name: 'version' };
-  if (name === 'demo') return { name, args: rest };
-  if (name === 'topology') return topologyCommand(rest, environment);
-  if (name === 'run') return { name, options: runOptions(rest, environment) };
-  throw new ConfigError(`unknown command ${quote(name)}${didYouMean(name, COMMANDS)} (see --help)`);
+  const command = COMMANDS.find((known) => known === name);
+  switch (command) {
+    case 'run':
+      return { name: command, options: runOptions(rest, environment) };
+    case 'demo':
+      return { name: command, args: rest };
+    case 'topology': {
+      const values = readFlags(TOPOLOGY_FLAGS, rest, environment);
+      return { name: command, json: isOn(values, 'json'), hostRoot: hostRoot(values) };
+    }
+    case 'doctor': {
+      const values = readFlags(DOCTOR_FLAGS, rest, environment);
+      return {
+        name: command,
+        options: {
+          json: isOn(values, 'json'),
+          hostRoot: hostRoot(values),
+          socketPath: path(values, 'socket'),
+          configPath: path(values, 'config'),
+        },
+      };
+    }
+    case 'status': {
+      const values = readFlags(STATUS_FLAGS, rest, environment);
+      return { name: command, options: { ...askOptions(values), json: isOn(values, 'json') } };
+    }
+    case 'map': {
+      const values = readFlags(MAP_FLAGS, rest, environment);
+      return { name: command, options: { ...askOptions(values), watch: isOn(values, 'watch') } };
+    }
+    case 'explain': {
+      const values = readFlags(EXPLAIN_FLAGS, rest, environment, 1);
+      const [subject] = values.positionals;
+      if (!subject) throw new ConfigError('explain: needs the name of a pod or container (see --help)');
+      return { name: command, options: { ...askOptions(values), subject } };
+    }
+    case 'journal': {
+      const values = readFlags(JOURNAL_FLAGS, rest, environment);
+      const options = { follow: isOn(values, 'follow'), json: isOn(values, 'json') };
+      return { name: command, options: { ...askOptions(values), ...options } };
+    }
+    case 'simulate':
+      return { name: command, options: simulateOptions(rest, environment) };
+    default:
+      throw new ConfigError(`unknown command ${quote(name)}${didYouMean(name, COMMANDS)} (see --help)`);
+  }
 }
 
-function topologyCommand(argv: readonly string[], environment: Environment): Command {
-  const values = readFlags(TOPOLOGY_FLAGS, argv, environment);
+function askOptions(values: FlagValues): AskOptions {
+  return { adminSocket: path(values, 'admin-socket') ?? DEFAULTS.adminSocket, colour: colour(values) };
+}
+
+function simulateOptions(argv: readonly string[], environment: Environment): SimulateOptions {
+  refuseUnknownVariables(environment);
+  const values = readFlags([...SIMULATE_FLAGS, ...SETTING_FLAGS], argv, environment);
+  const pods = path(values, 'pods');
+  if (pods === undefined) throw new ConfigError('simulate: needs the pods, --pods=FILE (see --help)');
+  const topology = path(values, 'topology');
+  const root = path(values, 'host-root');
+  const fromLive = isOn(values, 'from-live');
+  if ([topology !== undefined, root !== undefined, fromLive].filter(Boolean).length > 1) {
+    throw new ConfigError('simulate: takes one of --topology, --host-root and --from-live (see --help)');
+  }
   return {
-    name: 'topology',
+    pods,
+    host:
+      topology !== undefined
+        ? { from: 'specification', text: topology }
+        : fromLive
+          ? { from: 'live', adminSocket: askOptions(values).adminSocket }
+          : { from: 'files', root: root ?? DEFAULTS.hostRoot },
+    configPath: path(values, 'config'),
+    sources: settingSources(values),
     json: isOn(values, 'json'),
-    hostRoot: path(values, 'host-root') ?? DEFAULTS.hostRoot,
+    colour: colour(values),
   };
 }
 
@@ -148,9 +179,11 @@ function runOptions(argv: readonly string[], environment: Environment): RunOptio
       text(values, 'plugin-name', /^[^\s/]+$/, 'a name without blanks and slashes') ?? DEFAULTS.pluginName,
     pluginIndex: text(values, 'plugin-index', /^\d\d$/, 'two digits, such as 99') ?? DEFAULTS.pluginIndex,
     dryRun: isOn(values, 'dry-run'),
-    hostRoot: path(values, 'host-root') ?? DEFAULTS.hostRoot,
+    hostRoot: hostRoot(values),
     configPath: path(values, 'config'),
-    sources: { environment: settingsIn(values.variables), flags: settingsIn(values.flags) },
+    adminSocket: path(values, 'admin-socket') ?? DEFAULTS.adminSocket,
+    http: address(values, 'http'),
+    sources: settingSources(values),
     log: {
       level: oneOf(values, 'log-level', LOG_LEVELS),
       format: oneOf(values, 'log-format', LOG_FORMATS),
@@ -184,8 +217,8 @@ function refuseUnknownVariables(environment: Environment): void {
 const SERVICE_VARIABLE =
   /_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$/;
 
-function variableOf(flag: string): string {
-  return PREFIX + flag.toUpperCase().replaceAll('-', '_');
+function settingSources({ variables, flags }: FlagValues): ConfigSources {
+  return { environment: settingsIn(variables), flags: settingsIn(flags) };
 }
 
 function settingsIn(given: ReadonlyMap<string, GivenSetting>): readonly GivenSetting[] {
@@ -200,6 +233,32 @@ function text(values: FlagValues, name: string, syntax: RegExp, allowed: string)
 
 function path(values: FlagValues, name: string): string | undefined {
   return text(values, name, /./, 'a path');
+}
+
+function hostRoot(values: FlagValues): string {
+  return path(values, 'host-root') ?? DEFAULTS.hostRoot;
+}
+
+/** Undefined where it was not said. */
+function colour(values: FlagValues): boolean | undefined {
+  const given = oneOf(values, 'color', ['true', 'false']);
+  return given === undefined ? undefined : given === 'true';
+}
+
+const ADDRESS = /^(?:\[([\da-f:.]+)\]|([^\s/:[\]]+)):(\d{1,5})$/i;
+const MAX_PORT = 65_535;
+
+/** A host name or address and a port; an IPv6 address is in brackets. */
+function address(values: FlagValues, name: string): RunOptions['http'] {
+  const given = values.flags.get(name) ?? values.variables.get(name);
+  if (given === undefined) return undefined;
+  const [, inBrackets, plain, digits] = ADDRESS.exec(given.value) ?? [];
+  const host = inBrackets ?? plain;
+  const port = Number(digits);
+  if (host !== undefined && port <= MAX_PORT) return { host, port };
+  throw new ConfigError(
+    `${given.where}: must be an address and a port, such as 127.0.0.1:9464 or [::]:9464, not ${quote(given.value)}`,
+  );
 }
 
 function isOn(values: FlagValues, name: string): boolean {

@@ -1,7 +1,7 @@
 import type { Cpuset } from '../../placement/cpuset.ts';
 import { type AppliedUpdate, labelOf, type RuntimeEvent } from '../runtime/events.ts';
 import type { Container } from '../runtime/host.ts';
-import { counted, type Paint, shortened } from './paint.ts';
+import { counted, type Paint, shortened, wrap } from './paint.ts';
 
 /** Columns of the demonstration's output. */
 export const WIDTH = 100;
@@ -74,16 +74,4 @@ function describeUpdates(updates: readonly AppliedUpdate[]): string[] {
 export function formatLatency(milliseconds: number): string {
   if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
   return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
-}
-
-/** Breaks text at blanks into lines of at most `width`, where its words allow it; no line for no text. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ').filter((each) => each !== '')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

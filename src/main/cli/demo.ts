@@ -10,6 +10,7 @@ import { DEFAULT_TOPOLOGY, DEMO_FLAGS } from './demo-flags.ts';
 import { DemoNarrator } from './demo-narrator.ts';
 import { MIN_STORY_CPUS, tellStory } from './demo-story.ts';
 import { readFlags } from './flags.ts';
+import { wantsColour } from './paint.ts';
 import { PluginProcess } from './plugin-process.ts';
 
 /** A plugin that has not registered by then never will, on the slowest machine. */
@@ -78,13 +79,10 @@ async function play(
 
 function readOptions(argv: readonly string[]): { readonly topology: string; readonly colour: boolean } {
   const { flags } = readFlags(DEMO_FLAGS, argv, {});
-  // https://no-color.org: set and not empty.
-  const { NO_COLOR } = process.env;
-  const colourByDefault = process.stdout.isTTY && !NO_COLOR;
   const color = flags.get('color')?.value;
   return {
     topology: flags.get('topology')?.value ?? DEFAULT_TOPOLOGY,
-    colour: color === undefined ? colourByDefault : color === 'true',
+    colour: wantsColour(color === undefined ? undefined : color === 'true'),
   };
 }
 

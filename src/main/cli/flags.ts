@@ -22,17 +22,21 @@ export type GivenFlag = GivenSetting & { readonly value: string };
 export interface FlagValues {
   readonly flags: ReadonlyMap<string, GivenFlag>;
   readonly variables: ReadonlyMap<string, GivenFlag>;
+  /** Arguments that are no flags. */
+  readonly positionals: readonly string[];
 }
 
 /**
  * Reads flags from the command line, where the last of several wins, and from the environment.
  *
- * @throws ConfigError for an unknown flag, a missing value, or an argument that is no flag
+ * @param maxPositionals how many arguments may be no flags
+ * @throws ConfigError for an unknown flag, a missing value, or an argument too many
  */
 export function readFlags(
   known: readonly Flag[],
   argv: readonly string[],
   environment: Environment,
+  maxPositionals = 0,
 ): FlagValues {
   const variables = known.flatMap(({ name, variable }): [string, GivenFlag][] => {
     const value = variable && environment[variable];
@@ -40,10 +44,14 @@ export function readFlags(
       ? []
       : [[name, { key: name, value, where: `environment variable ${variable}` }]];
   });
-  return { flags: readCommandLine(known, argv), variables: new Map(variables) };
+  return { ...readCommandLine(known, argv, maxPositionals), variables: new Map(variables) };
 }
 
-function readCommandLine(known: readonly Flag[], argv: readonly string[]): ReadonlyMap<string, GivenFlag> {
+function readCommandLine(
+  known: readonly Flag[],
+  argv: readonly string[],
+  maxPositionals: number,
+): Pick<FlagValues, 'flags' | 'positionals'> {
   // Not strict: its messages take several lines and know no near misses, so the tokens are checked here.
   const { tokens } = parseArgs({
     args: [...argv],
@@ -56,10 +64,13 @@ function readCommandLine(known: readonly Flag[], argv: readonly string[]): Reado
   });
   const byName = new Map(known.map((flag) => [flag.name, flag]));
   const given = new Map<string, GivenFlag>();
+  const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional')
+    if (token.kind === 'positional') {
+      if (positionals.push(token.value) <= maxPositionals) continue;
       throw new ConfigError(`unexpected argument ${quote(token.value)} (see --help)`);
+    }
     const negated = token.name.startsWith('no-') ? byName.get(token.name.slice(3)) : undefined;
     const flag = byName.get(token.name) ?? (negated && isSwitch(negated) ? negated : undefined);
     if (flag === undefined || (flag === negated && token.inlineValue)) {
@@ -77,7 +88,7 @@ function readCommandLine(known: readonly Flag[], argv: readonly string[]): Reado
     }
     given.set(flag.name, { key: flag.name, value, where: token.rawName });
   }
-  return given;
+  return { flags: given, positionals };
 }
 
 export function isSwitch(flag: Flag): boolean {

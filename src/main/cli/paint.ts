@@ -24,3 +24,21 @@ export function shortened(text: string, width: number): string {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** Whether to print colours: as asked for, else on a terminal unless NO_COLOR is set and not empty (https://no-color.org). */
+export function wantsColour(asked: boolean | undefined): boolean {
+  const { NO_COLOR } = process.env;
+  return asked ?? (process.stdout.isTTY === true && !NO_COLOR);
+}
+
+/** Breaks text at blanks into lines of at most `width`, where its words allow it; no line for no text. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ').filter((each) => each !== '')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

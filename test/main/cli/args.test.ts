@@ -38,6 +38,7 @@ const SETTINGS: { readonly [K in keyof Config]: readonly [kebab: string, text: s
     'drift-interval=30',
     { after: 5, growthAfter: 10, driftInterval: 30, hostInterval: 2 },
   ],
+  metrics: ['metrics', 'containers=true', { containers: true }],
 };
 const EXPECTED = Object.fromEntries(Object.entries(SETTINGS).map(([name, [, , value]]) => [name, value]));
 
@@ -74,6 +75,53 @@ describe('commands', () => {
     refused(['topology', '--debug'], /^unknown flag "--debug"/);
   });
 
+  test('those that ask the running plugin find it by its socket', () => {
+    const asked = { adminSocket: '/run/weka-nri-cpuset/admin.sock', colour: undefined };
+    assert.deepEqual(parseCommandLine(['status'], {}), {
+      name: 'status',
+      options: { ...asked, json: false },
+    });
+    assert.deepEqual(parseCommandLine(['map', '--watch', '--color'], {}), {
+      name: 'map',
+      options: { ...asked, watch: true, colour: true },
+    });
+    assert.deepEqual(parseCommandLine(['explain', 'shop/web', '--no-color', '--admin-socket', '/a'], {}), {
+      name: 'explain',
+      options: { adminSocket: '/a', colour: false, subject: 'shop/web' },
+    });
+    assert.deepEqual(parseCommandLine(['journal', '--follow'], { WEKA_CPUSET_ADMIN_SOCKET: '/a' }), {
+      name: 'journal',
+      options: { ...asked, adminSocket: '/a', follow: true, json: false },
+    });
+    refused(['explain'], 'explain: needs the name of a pod or container (see --help)');
+    refused(['explain', 'a', 'b'], 'unexpected argument "b" (see --help)');
+    refused(['map', '--json'], /^unknown flag "--json"/);
+    refused(['status', '--admin-socket='], '--admin-socket: must be a path, not ""');
+  });
+
+  test('simulate takes this host, another, one in words or a live one', () => {
+    const host = (...argv: string[]) => {
+      const command = parseCommandLine(['simulate', '--pods', '-', ...argv], {});
+      return command.name === 'simulate' ? command.options.host : undefined;
+    };
+    assert.deepEqual(host(), { from: 'files', root: '/' });
+    assert.deepEqual(host('--host-root', '/h'), { from: 'files', root: '/h' });
+    assert.deepEqual(host('--topology', '8 cores'), { from: 'specification', text: '8 cores' });
+    assert.deepEqual(host('--from-live', '--admin-socket', '/a'), { from: 'live', adminSocket: '/a' });
+    refused(['simulate'], 'simulate: needs the pods, --pods=FILE (see --help)');
+    refused(
+      ['simulate', '--pods', '-', '--topology', '4', '--host-root', '/h'],
+      /one of --topology, --host-root/,
+    );
+  });
+
+  test('doctor can be shown another host, socket and configuration', () => {
+    assert.deepEqual(
+      parseCommandLine(['doctor', '--json', '--host-root=/h', '--socket=/s', '--config=/c'], {}),
+      { name: 'doctor', options: { json: true, hostRoot: '/h', socketPath: '/s', configPath: '/c' } },
+    );
+  });
+
   test('demo reads its arguments itself', () => {
     assert.deepEqual(parseCommandLine(['demo', '--any', 'thing'], {}), {
       name: 'demo',
@@ -98,6 +146,8 @@ describe('options of run', () => {
       dryRun: false,
       hostRoot: '/',
       configPath: undefined,
+      adminSocket: '/run/weka-nri-cpuset/admin.sock',
+      http: undefined,
       sources: { environment: [], flags: [] },
       log: { level: undefined, format: undefined, file: undefined, preinstalled: false },
     });
@@ -112,6 +162,8 @@ describe('options of run', () => {
       '01',
       '--dry-run',
       '--host-root=/h',
+      '--admin-socket=/a',
+      '--http=127.0.0.1:9464',
     ];
     const more = ['--config', '/c', '--log-level', 'warn', '--log-format', 'pretty', '--log-file', '/l'];
     assert.deepEqual(run([...flags, ...more]), {
@@ -122,6 +174,8 @@ describe('options of run', () => {
       dryRun: true,
       hostRoot: '/h',
       configPath: '/c',
+      adminSocket: '/a',
+      http: { host: '127.0.0.1', port: 9464 },
       sources: { environment: [], flags: [] },
       log: { level: 'warn', format: 'pretty', file: '/l', preinstalled: false },
     });
@@ -136,6 +190,8 @@ describe('options of run', () => {
       WEKA_CPUSET_DRY_RUN: 'true',
       WEKA_CPUSET_HOST_ROOT: '/h',
       WEKA_CPUSET_CONFIG: '/c',
+      WEKA_CPUSET_ADMIN_SOCKET: '/a',
+      WEKA_CPUSET_HTTP: '127.0.0.1:9464',
       WEKA_CPUSET_LOG_LEVEL: 'warn',
       WEKA_CPUSET_LOG_FORMAT: 'json',
       WEKA_CPUSET_LOG_FILE: '/l',
@@ -148,6 +204,8 @@ describe('options of run', () => {
       dryRun: true,
       hostRoot: '/h',
       configPath: '/c',
+      adminSocket: '/a',
+      http: { host: '127.0.0.1', port: 9464 },
       sources: { environment: [], flags: [] },
       log: { level: 'warn', format: 'json', file: '/l', preinstalled: true },
     });
@@ -169,6 +227,11 @@ describe('options of run', () => {
     refused(['--log-level', 'loud'], /^--log-level: must be one of trace, debug, .*silent, not "loud"$/);
     refused(['--log-format', 'xml'], '--log-format: must be one of json, pretty, not "xml"');
     refused(['--socket='], '--socket: must be a path, not ""');
+    const address = /must be an address and a port, such as 127\.0\.0\.1:9464 or \[::\]:9464, not/;
+    for (const bad of ['9464', ':9464', 'host:', 'host:65536', '::1:9464', 'a b:1', '[x]:1']) {
+      refused([`--http=${bad}`], address);
+    }
+    assert.deepEqual(run(['--http', '[::1]:80']).http, { host: '::1', port: 80 });
     refused(['--dry-run=perhaps'], '--dry-run: must be one of true, false, not "perhaps"');
     refused([], 'environment variable NRI_PLUGIN_SOCKET: must be the number of a descriptor, not "/run/x"', {
       NRI_PLUGIN_SOCKET: '/run/x',

@@ -1,10 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RUN_FLAGS, SETTING_FLAGS, TOPOLOGY_FLAGS } from '../../../src/main/cli/args.ts';
 import { DEMO_FLAGS } from '../../../src/main/cli/demo-flags.ts';
 import { helpText } from '../../../src/main/cli/help.ts';
+import {
+  DOCTOR_FLAGS,
+  EXPLAIN_FLAGS,
+  JOURNAL_FLAGS,
+  MAP_FLAGS,
+  RUN_FLAGS,
+  SETTING_FLAGS,
+  SIMULATE_FLAGS,
+  STATUS_FLAGS,
+  TOPOLOGY_FLAGS,
+} from '../../../src/main/cli/known-flags.ts';
 
-const FLAGS = [...RUN_FLAGS, ...SETTING_FLAGS, ...TOPOLOGY_FLAGS, ...DEMO_FLAGS];
+const FLAGS = [
+  RUN_FLAGS,
+  SETTING_FLAGS,
+  STATUS_FLAGS,
+  MAP_FLAGS,
+  EXPLAIN_FLAGS,
+  JOURNAL_FLAGS,
+  SIMULATE_FLAGS,
+  DOCTOR_FLAGS,
+  TOPOLOGY_FLAGS,
+  DEMO_FLAGS,
+].flat();
 
 test('fits 80 columns', () => {
   for (const line of helpText().split('\n')) assert.ok(line.length <= 80, line);
