@@ -28,28 +28,20 @@ export function describeOnEveryRelease(
   define: (host: Host) => void,
   options: HostOptions = {},
 ): void {
-  for (const release of RELEASES) describeOn(release, title, define, options);
-}
-
-/** Defines tests for one version of containerd, with a host that they share. */
-export function describeOn(
-  release: Release,
-  title: string,
-  define: (host: Host) => void,
-  options: HostOptions = {},
-): void {
-  describe(`${title}, containerd ${release}`, () => {
-    const host = new Host(release, options);
-    before(() => host.start());
-    afterEach(async (context) => {
-      // Node 20 tells a hook the result of its test; its type does not say so yet.
-      const { name, passed } = context as TestContext & { readonly passed: boolean };
-      if (!passed) console.error(`Logs of "${name}": ${host.keepLogs(name)}`);
-      await host.clean();
+  for (const release of RELEASES) {
+    describe(`${title}, containerd ${release}`, () => {
+      const host = new Host(release, options);
+      before(() => host.start());
+      afterEach(async (context) => {
+        // Node 20 tells a hook the result of its test; its type does not say so yet.
+        const { name, passed } = context as TestContext & { readonly passed: boolean };
+        if (!passed) console.error(`Logs of "${name}": ${host.keepLogs(name)}`);
+        await host.clean();
+      });
+      after(() => host.remove());
+      define(host);
     });
-    after(() => host.remove());
-    define(host);
-  });
+  }
 }
 
 /** What a Kubernetes node is to the product: a runtime, the product, and pods that come and go. */

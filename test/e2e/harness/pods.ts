@@ -9,6 +9,8 @@ export interface PodOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Quality of service class, told by the cgroup parent. Default burstable. */
   readonly qos?: 'guaranteed' | 'burstable' | 'besteffort';
+  /** Path of the pod's cgroup, or the slice in systemd's notation. Default: where a kubelet would have it. */
+  readonly cgroupParent?: string;
   /** Default: of its own. */
   readonly uid?: string;
   readonly name?: string;
@@ -86,7 +88,8 @@ export class Pod {
       },
       annotations: options.annotations ?? {},
       linux: {
-        cgroup_parent: `${cgroupRoot}/${qos === 'guaranteed' ? '' : `${qos}/`}pod${uid}`,
+        cgroup_parent:
+          options.cgroupParent ?? `${cgroupRoot}/${qos === 'guaranteed' ? '' : `${qos}/`}pod${uid}`,
         security_context: SECURITY,
       },
     };
