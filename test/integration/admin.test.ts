@@ -82,6 +82,7 @@ describe('The admin server of a running plugin', () => {
     const node = await start(t);
     await node.run('web');
     await node.run('db', { cpus: 2 });
+    await node.untilLogged(/db/);
     const shown = [
       await ask(node, '/api/v1/state'),
       await ask(node, '/api/v1/journal'),

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,9 +48,14 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     mkdirSync(hostRoot);
     new SysfsTree(hostRoot, parts);
     const runtime = await EmbeddedRuntime.start({ socketPath, online: topology.online });
-    plugin = new PluginProcess(socketPath, hostRoot);
+    plugin = new PluginProcess(socketPath, hostRoot, directory);
     try {
-      return await play(runtime, plugin, topology, colour);
+      const code = await play(runtime, plugin, topology, colour);
+      if (process.stdout.isTTY) {
+        process.off('SIGINT', interrupt);
+        await servePage(plugin);
+      }
+      return code;
     } finally {
       await plugin.stop();
       await runtime.close();
@@ -75,6 +81,15 @@ async function play(
   narrator.opening(performance.now() - started);
   await Promise.race([tellStory(runtime, topology, narrator), died]);
   return narrator.closing() ? 0 : 1;
+}
+
+/** Leaves the plugin and its page as the story has left them, until somebody has seen enough. */
+async function servePage(plugin: PluginProcess): Promise<void> {
+  const ended = Promise.race([once(process, 'SIGINT'), plugin.exited]);
+  const address = await Promise.race([plugin.page, ended.then(() => undefined)]);
+  if (address === undefined) return;
+  process.stdout.write(`\nThe live page of this host: ${address}   (Ctrl-C ends it)\n`);
+  await ended;
 }
 
 function readOptions(argv: readonly string[]): { readonly topology: string; readonly colour: boolean } {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** What the plugin logs of a decision, as far as it matters here. */
@@ -17,14 +18,26 @@ const MAX_LINES = 10;
 export class PluginProcess {
   /** Resolves when the process has ended, to what there is to say about it. */
   readonly exited: Promise<string>;
+  /** Address of its page, once it is served. */
+  readonly page: Promise<string>;
   readonly #child: ChildProcess;
   readonly #decisions: LoggedDecision[] = [];
   readonly #signals = new EventEmitter();
   /** The end of its log. */
   readonly #lines: string[] = [];
 
-  constructor(socketPath: string, hostRoot: string) {
-    const flags = ['--socket', socketPath, '--host-root', hostRoot, '--log-format', 'json'];
+  /** @param folder where it has its own sockets */
+  constructor(socketPath: string, hostRoot: string, folder: string) {
+    const places = [
+      '--socket',
+      socketPath,
+      '--host-root',
+      hostRoot,
+      '--admin-socket',
+      join(folder, 'admin.sock'),
+    ];
+    const flags = [...places, '--http', '127.0.0.1:0', '--log-format', 'json'];
+    this.page = once(this.#signals, 'page').then(([address]) => String(address));
     this.#child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, 'run', ...flags], {
       // The environment configures plugins: this one is to behave the same everywhere.
       env: {},
@@ -68,6 +81,7 @@ export class PluginProcess {
     this.#lines.push(line);
     if (this.#lines.length > MAX_LINES) this.#lines.shift();
     const record = parseObject(line);
+    if (typeof record?.address === 'string') this.#signals.emit('page', record.address);
     if (typeof record?.event !== 'string' || typeof record.containerId !== 'string') return;
     this.#decisions.unshift(record as LoggedDecision);
     this.#signals.emit('decision');
@@ -75,7 +89,7 @@ export class PluginProcess {
 }
 
 /** The object a line of JSON holds. The log is our own, so only that it is one needs to be checked. */
-function parseObject(line: string): Partial<LoggedDecision> | undefined {
+function parseObject(line: string): (Partial<LoggedDecision> & { readonly address?: unknown }) | undefined {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null ? value : undefined;

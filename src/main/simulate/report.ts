@@ -1,6 +1,6 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import type { Topology } from '../../placement/topology.ts';
-import { type CpuMapOptions, type CpuOwner, renderCpuMap } from '../cli/cpu-map.ts';
+import { renderCpuMap } from '../cli/cpu-map.ts';
 import { counted, type Paint, painter, shortened, wrap } from '../cli/paint.ts';
 import type { SimulatedPod } from './pod-spec.ts';
 import type { ContainerMove, Landing, Occupant, Result } from './simulation.ts';
@@ -47,18 +47,13 @@ export function resultReport(
   const paint = painter(options.colour);
   const { before, after } = result;
   const title = (text: string) => ['', paint(text, 'strong')];
-  const map = (occupants: readonly Occupant[], pool?: Cpuset): string => {
-    const owners = occupants.map((occupant): CpuOwner => ({ ...occupant }));
-    const more: CpuMapOptions = pool === undefined ? {} : { pool };
-    return renderCpuMap(context.topology, owners, { ...options, ...more });
-  };
   return [
     ...describeHost(context),
-    ...(before.length === 0 ? [] : [...title('Before'), map(before)]),
+    ...(before.length === 0 ? [] : [...title('Before'), renderCpuMap(context.topology, before, options)]),
     ...title('What happens'),
     ...describeLandings(result.landings, options.width, paint),
     ...title('After'),
-    map(after, result.left.pool),
+    renderCpuMap(context.topology, after, { ...options, pool: result.left.pool }),
     '',
     ...describeAnswers(result, context, options.width, paint),
   ].join('\n');
@@ -108,22 +103,20 @@ function describeLandings(landings: readonly Landing[], width: number, paint: Pa
 
 type Group = readonly [Landing, ...Landing[]];
 
-/** Joins neighbours that are replicas of one container and were all just let into the pool, or all wait. */
+/** Joins what became of one container in all replicas, where all were just let into the pool, or all wait. */
 function grouped(landings: readonly Landing[]): readonly Group[] {
   const groups: [Landing, ...Landing[]][] = [];
   const isPlain = ({ outcome, kind, warnings }: Landing) =>
     warnings.length === 0 && (outcome === 'waiting' || (outcome === 'placed' && kind === 'shared'));
-  const last = new Map<string, [Landing, ...Landing[]]>();
+  const plain = new Map<string, [Landing, ...Landing[]]>();
   for (const landing of landings) {
     const key = [landing.owner, containerName(landing), landing.outcome].join(' ');
-    const group = isPlain(landing) ? last.get(key) : undefined;
-    if (group !== undefined) {
-      group.push(landing);
-      continue;
-    }
-    const fresh: [Landing, ...Landing[]] = [landing];
-    groups.push(fresh);
-    if (isPlain(landing)) last.set(key, fresh);
+    const group = isPlain(landing) ? plain.get(key) : undefined;
+    if (group === undefined) {
+      const fresh: [Landing, ...Landing[]] = [landing];
+      groups.push(fresh);
+      if (isPlain(landing)) plain.set(key, fresh);
+    } else group.push(landing);
   }
   return groups;
 }
