@@ -17,7 +17,7 @@ bin/weka-cpuset: $(INSTALLED) $(SOURCES)
 demo: build
 	bin/weka-cpuset demo
 
-test: lint test-unit test-page test-e2e test-vm
+test: lint test-unit test-page test-e2e
 
 lint: $(INSTALLED)
 	npm run --silent lint
@@ -34,7 +34,7 @@ test-e2e: build
 	test/e2e/setup.sh
 	$(NODE_TEST) --test-concurrency=1 $$(find test/e2e -name '*.test.ts' | sort)
 
-# SHAPE: see test/vm/run.sh.
+# Takes long: not part of `make test`. SHAPE: see test/vm/run.sh.
 test-vm: build
 	test/vm/setup.sh
 	test/vm/run.sh $(SHAPE)

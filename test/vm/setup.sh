@@ -23,7 +23,11 @@ fail() {
 "$here/../e2e/setup.sh"
 node=$(readlink -f "$(command -v node)")
 made_by=$(cat "$0" "$here/guest-init" "$here/initrd-init" "$e2e/made-by" <("$node" --version) | sha256sum)
-if [ "$(cat "$cache/made-by" 2>/dev/null)" = "$made_by" ]; then exit 0; fi
+missing=()
+command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
+command -v mke2fs >/dev/null || missing+=(e2fsprogs)
+command -v ldd >/dev/null || missing+=(libc-bin)
+if [ "$(cat "$cache/made-by" 2>/dev/null)" = "$made_by" ] && [ ${#missing[@]} = 0 ]; then exit 0; fi
 
 echo 'Fetching a kernel for the virtual machine, and QEMU if it is missing' >&2
 export DEBIAN_FRONTEND=noninteractive
@@ -32,10 +36,6 @@ rm -rf "$work"
 mkdir -p "$work"/packages "$work"/kernel "$work"/busybox
 trap 'rm -rf "$work"' EXIT
 apt-get -qq update >&2 || fail 'apt cannot read its package lists'
-missing=()
-command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
-command -v mke2fs >/dev/null || missing+=(e2fsprogs)
-command -v ldd >/dev/null || missing+=(libc-bin)
 if [ ${#missing[@]} -gt 0 ]; then
   apt-get -qq install -y --no-install-recommends "${missing[@]}" >"$work/apt.log" 2>&1 ||
     fail "apt cannot install ${missing[*]}: $(tail -n 3 "$work/apt.log")"

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 
 /** What the kernel itself says of a process: its cpuset and the limits of its cgroup. */
 export interface KernelView {
-  /** `cpuset.cpus` of the cgroup: what was asked for. */
+  /** `cpuset.cpus` of the cgroup: what was asked for; on cgroup v2 empty when nobody did. */
   readonly cpus: string;
+  /** The CPUs that the cgroup has: what was asked for as far as they are online and the cgroup above has them. */
+  readonly effectiveCpus: string;
   /** `cpuset.mems` of the cgroup; on cgroup v2 empty when nobody restricted it, on v1 never empty. */
   readonly mems: string;
   /** `Cpus_allowed_list` of the process: where it may really run. */
@@ -23,6 +25,10 @@ export function kernelView(pid: number): KernelView {
     cpu.version === 1 ? read(cpu.folder, 'cpu.cfs_quota_us') : read(cpu.folder, 'cpu.max').split(' ')[0]!;
   return {
     cpus: read(cpuset.folder, 'cpuset.cpus'),
+    effectiveCpus: read(
+      cpuset.folder,
+      cpuset.version === 1 ? 'cpuset.effective_cpus' : 'cpuset.cpus.effective',
+    ),
     mems: read(cpuset.folder, 'cpuset.mems'),
     allowedCpus: /^Cpus_allowed_list:\s*(\S*)/m.exec(read(`/proc/${pid}`, 'status'))![1]!,
     quota: quota === 'max' ? -1 : Number(quota),

@@ -35,7 +35,17 @@ export class Plugin {
     const configurationFile = join(folder, 'weka-cpuset.yaml');
     // JSON is YAML too.
     writeFileSync(configurationFile, JSON.stringify(configuration));
-    const run = [EXECUTABLE, 'run', '--socket', socket, '--config', configurationFile];
+    const adminSocket = join(folder, 'admin.sock');
+    const run = [
+      EXECUTABLE,
+      'run',
+      '--socket',
+      socket,
+      '--config',
+      configurationFile,
+      '--admin-socket',
+      adminSocket,
+    ];
     const logging = ['--log-level', 'debug', '--log-format', 'json'];
     const seeing = system === undefined ? [] : ['unshare', '-m', 'sh', '-e', '-c', SEE_SYSTEM, 'sh', system];
     const { PATH = '' } = process.env;

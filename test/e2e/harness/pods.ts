@@ -170,8 +170,8 @@ export class Container {
 
   /** Where the kernel lets the running container run. @throws if its cgroup and its process disagree on that */
   async cpus(): Promise<string> {
-    const { cpus, allowedCpus } = await this.kernel();
-    assert.equal(allowedCpus, cpus, 'Cpus_allowed_list of the process is cpuset.cpus of its cgroup');
+    const { effectiveCpus, allowedCpus } = await this.kernel();
+    assert.equal(allowedCpus, effectiveCpus, 'Cpus_allowed_list of the process is the cpuset of its cgroup');
     return allowedCpus;
   }
 }
