@@ -145,7 +145,7 @@ export class Daemon {
   async #change(why: string, makePolicy: () => Policy): Promise<void> {
     try {
       const policy = makePolicy();
-      this.#log.logger.info(why);
+      this.#log.logger.info({ online: policy.topology.online.toString() }, why);
       await this.#mailbox.run(() => this.#ledger?.changePolicy(policy));
     } catch (error) {
       this.#keepConfiguration(error);
