@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 
 const MEMORY = '/dev/shm';
 const ENOUGH_BYTES = 512 * 1024 * 1024;
@@ -13,6 +14,13 @@ export function inTemporaryFolder<T>(use: (folder: string) => T): T {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A new folder that is gone after the test. */
+export function temporaryFolder(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return folder;
 }
 
 function hasRoom(folder: string): boolean {

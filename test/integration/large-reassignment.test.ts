@@ -16,7 +16,7 @@ import { Cpuset } from '../../src/placement/cpuset.ts';
 import { checkPlan, comparePlans, type Plan } from '../../src/placement/plan.ts';
 import { defaultWorkers, Planner } from '../../src/workers/planner.ts';
 import { policyOf } from '../main/ledger/fixtures.ts';
-import { temporaryFolder } from '../workers/temporary-folder.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import type { Created, RuntimeWorkerData } from './runtime.worker.ts';
 
 const TOPOLOGY = '2 packages, 4 nodes, 2 llcs, 32 cores, SMT 2';

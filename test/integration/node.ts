@@ -12,7 +12,7 @@ import { parseCpuList } from '../../src/placement/cpulist.ts';
 import type { Cpuset } from '../../src/placement/cpuset.ts';
 import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
 import { until } from '../e2e/harness/until.ts';
-import { temporaryFolder } from '../workers/temporary-folder.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../src/main/index.ts');
 /** A process that has to load TypeScript first, on a busy machine. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from '../../src/main/config-file.ts';
 import { configVersion, watchConfig } from '../../src/main/config-watch.ts';
 import { until } from '../e2e/harness/until.ts';
-import { temporaryFolder } from '../workers/temporary-folder.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { swapConfigMap } from './config-map.ts';
 
 /** Longer than it takes to settle. */

@@ -9,7 +9,7 @@ import { unpackTopology } from '../../src/placement/topology-arrays.ts';
 import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
 import { hostFiles } from '../../src/workers/host-files.ts';
 import { type HostReading, readHost } from '../../src/workers/host-watch.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const SPEC = '2 packages, 2 nodes each, 4 cores each, SMT 2';
 

@@ -12,7 +12,7 @@ import { Host, type HostOptions, HostWorkerError } from '../../src/workers/host.
 import type { CallFailure } from '../../src/workers/host-thread.ts';
 import { workerFile } from '../../src/workers/worker-file.ts';
 import { until } from '../e2e/harness/until.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const POLL_MS = 10;
 const MANY_POLLS_MS = 20 * POLL_MS;

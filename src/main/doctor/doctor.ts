@@ -1,4 +1,4 @@
-import { painter } from '../cli/paint.ts';
+import { painter, wantsColour } from '../cli/paint.ts';
 import { ConfigError } from '../config.ts';
 import { CGROUP_CHECKS } from './cgroup-checks.ts';
 import { CPU_CHECKS } from './cpu-checks.ts';
@@ -48,13 +48,11 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   const obstacle = node.obstacle('');
   if (obstacle !== undefined) throw new ConfigError(`--host-root ${node.root}: cannot be read (${obstacle})`);
   const findings = await examine(node, options);
-  const { isTTY, columns } = process.stdout;
-  // https://no-color.org: set and not empty.
-  const { NO_COLOR } = process.env;
+  const { columns } = process.stdout;
   const text = options.json
     ? reportJson(node.root, node.isLive, findings)
     : reportText(describe(node), findings, {
-        paint: painter(isTTY && !NO_COLOR),
+        paint: painter(wantsColour(undefined)),
         // Some terminals say 0.
         width: Math.min(Math.max(columns || DEFAULT_WIDTH, MIN_WIDTH), MAX_WIDTH),
       });

@@ -8,7 +8,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { Admin } from '../../../src/main/admin/admin.ts';
 import { until } from '../../e2e/harness/until.ts';
-import { temporaryFolder } from '../../workers/temporary-folder.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 import { Plugin } from './fixtures.ts';
 
 interface Line {

@@ -16,7 +16,7 @@ import { Ledger } from '../../../src/main/ledger/ledger.ts';
 import type { Policy } from '../../../src/main/ledger/policy.ts';
 import type { RuntimeFacts } from '../../../src/main/nri/session.ts';
 import type { TopologyParts } from '../../../src/placement/topology.ts';
-import { temporaryFolder } from '../../workers/temporary-folder.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 import { policyOf } from '../ledger/fixtures.ts';
 
 export const INSTANCE = 'abc123';
