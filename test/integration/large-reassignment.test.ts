@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
@@ -16,7 +18,6 @@ import { Cpuset } from '../../src/placement/cpuset.ts';
 import { checkPlan, comparePlans, type Plan } from '../../src/placement/plan.ts';
 import { defaultWorkers, Planner } from '../../src/workers/planner.ts';
 import { policyOf } from '../main/ledger/fixtures.ts';
-import { temporaryFolder } from '../temporary-folder.ts';
 import type { Created, RuntimeWorkerData } from './runtime.worker.ts';
 
 const TOPOLOGY = '2 packages, 4 nodes, 2 llcs, 32 cores, SMT 2';
@@ -65,7 +66,7 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
   it('is answered in time, and while the workers plan the plugin answers others', {
     timeout: 120_000,
   }, async (t) => {
-    const folder = temporaryFolder(t);
+    const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-'));
     const planner = new Planner({
       workers: defaultWorkers(),
       warm: false,
@@ -145,6 +146,8 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
       health.close();
       stop.abort();
       await Promise.all([connected, planner.close(), endWorker(runtime, '')]);
+      // Last: the poller asks at the socket in it until it has ended.
+      rmSync(folder, { recursive: true });
     });
     await once(runtime, 'message');
     assert.equal(ledger.entries.size, SIZES.length);
