@@ -75,13 +75,27 @@ export function readKubeletConfig(node: Node, processes: readonly Process[]): Ku
   };
 }
 
-/** The kubelet's flags in the configuration of K3s and RKE2, which hide their command line. */
+/**
+ * The kubelet's flags in the configuration of K3s and RKE2, which hide their command line. Drop-ins follow their file in the
+ * order of their names; `kubelet-arg` in a later file replaces what was there, `kubelet-arg+` adds to it.
+ */
 function rancherArgs(node: Node, problems: string[]): readonly string[] {
-  return RANCHER_FILES.flatMap((path) => {
-    const table = readYaml(node, path, problems);
-    const args = lookUp(table, 'kubelet-arg');
-    return (typeof args === 'string' ? [args] : strings(args)).map((arg) => `--${arg.replace(/^-+/, '')}`);
+  return RANCHER_FILES.flatMap((main) => {
+    const dropIns = node.list(`${main}.d`).filter((name) => /\.ya?ml$/i.test(name));
+    return [main, ...[...dropIns].sort().map((name) => join(`${main}.d`, name))]
+      .map((path) => readYaml(node, path, problems))
+      .reduce<readonly string[]>((args, table) => {
+        const replaced = textsOf(lookUp(table, 'kubelet-arg')) ?? args;
+        return [...replaced, ...(textsOf(lookUp(table, 'kubelet-arg+')) ?? [])];
+      }, [])
+      .map((arg) => `--${arg.replace(/^-+/, '')}`);
   });
+}
+
+/** One text or a list of them; undefined if there is neither. */
+function textsOf(value: unknown): readonly string[] | undefined {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? strings(value) : undefined;
 }
 
 function readYaml(node: Node, path: string, problems: string[]): unknown {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Facts } from './facts.ts';
-import { type Check, error, type Outcome, ok, skipped, warning } from './finding.ts';
+import { type Check, error, note, type Outcome, ok, skipped, warning } from './finding.ts';
 import type { Process } from './processes.ts';
 import { NRI_DEFAULTS } from './runtime-config.ts';
 
@@ -67,9 +67,12 @@ function checkRunning({ node, processes }: Facts): Outcome {
   }
   const ours = processes.filter(isOurPlugin);
   if (ours.length > 1) {
-    return error(
-      `This plugin runs ${ours.length} times (processes ${ours.map(({ id }) => id).join(', ')}). ${CONFLICT}`,
-      { what: 'Keep one: a DaemonSet, a service of the host, or a file in the folder of plugins.' },
+    return note(
+      `This plugin runs ${ours.length} times (processes ${ours.map(({ id }) => id).join(', ')}): one of them decides, and the others wait for its end.`,
+      {
+        what: 'That needs one folder for the admin sockets of all. This asks the one that decides:',
+        lines: ['weka-cpuset status'],
+      },
     );
   }
   const others = 'No program that runs is known to set cpusets';

@@ -64,6 +64,21 @@ test('K3s gives the kubelet its flags from its own configuration', async () => {
   assert.equal((await findingsOf(files))['kubelet-cpu-manager']?.level, 'error');
 });
 
+test('a drop-in of K3s adds to its configuration, or replaces what was there', async () => {
+  const files = healthyFiles();
+  removeFiles(files, /^proc\/200|kubelet/);
+  files.set('etc/rancher/k3s/config.yaml', 'kubelet-arg: cpu-manager-policy=static\n');
+  const dropIn = 'etc/rancher/k3s/config.yaml.d/50-cpu.yaml';
+  for (const [text, level] of [
+    ['kubelet-arg+:\n  - max-pods=50\n', 'error'],
+    ['kubelet-arg+:\n  - cpu-manager-policy=none\n', 'ok'],
+    ['kubelet-arg:\n  - max-pods=50\n', 'skipped'],
+  ] as const) {
+    files.set(dropIn, text);
+    assert.equal((await findingsOf(files))['kubelet-cpu-manager']?.level, level, text);
+  }
+});
+
 test('a kubeconfig is not taken for the configuration of a kubelet', async () => {
   const files = healthyFiles();
   removeFiles(files, /^proc\/200|^var\/lib\/kubelet/);
