@@ -68,6 +68,7 @@ function loopDelay(delay: IntervalHistogram): Definition {
       const samples: readonly Sample[] = [
         [{ quantile: '0.5' }, late(delay.percentile(50))],
         [{ quantile: '0.99' }, late(delay.percentile(99))],
+        [{ quantile: '0.999' }, late(delay.percentile(99.9))],
         [{ quantile: '1' }, late(delay.max)],
       ];
       delay.reset();

@@ -4,7 +4,7 @@ import type { ContainerUpdate, UpdateContainersRequest } from '../../protocol/ge
 import { Mailbox } from '../actor.ts';
 import { type AppliedUpdate, labelOf, type Operation, type RuntimeEvent } from './events.ts';
 import { type Container, type Pod, ResourceError, type SimulatedHost } from './host.ts';
-import type { Answer, EventName, PluginSession } from './session.ts';
+import type { Answer, Call, EventName, PluginSession } from './session.ts';
 import { InvariantWatch, type Occupant, type Turn, type Violation } from './watch.ts';
 import { resourceChange } from './wire.ts';
 
@@ -12,7 +12,7 @@ import { resourceChange } from './wire.ts';
 export interface Exchange {
   readonly pod: Pod;
   readonly container?: Container;
-  ask(session: PluginSession): Promise<Answer>;
+  ask(session: PluginSession): Call;
   /**
    * Does what the event is about; returns the container as it is left. Without an answer from the plugin it gets an empty
    * one: the runtime goes on as if there were no plugin. `apply` applies updates of other containers.
@@ -61,19 +61,26 @@ export class Adaptation {
     return this.#session !== undefined;
   }
 
-  /** Configures and synchronizes a registered plugin, which then takes the place of the one before. */
+  /**
+   * Configures and synchronizes a registered plugin, which then takes the place of the one before; but not one that wants no
+   * events about containers, and so is only there to be synchronized.
+   */
   async attach(session: PluginSession): Promise<void> {
     return this.#lock.run(async () => {
-      this.detach();
       await session.configure();
-      const started = process.hrtime.bigint();
+      const isForEvents = session.wants('CreateContainer');
+      if (isForEvents) this.detach();
       const ready = this.#host.pods.filter((pod) => pod.state === 'ready');
-      const updates = await session.synchronize(ready, this.#host.live);
+      const synchronize = session.synchronize(ready, this.#host.live);
+      const started = process.hrtime.bigint();
+      const updates = await synchronize();
       const latencyMs = millisecondsSince(started);
-      this.#session = session;
-      session.closed.then((reason) =>
-        this.#lose(session, reason?.message ?? 'the plugin closed the connection'),
-      );
+      if (isForEvents) {
+        this.#session = session;
+        session.closed.then((reason) =>
+          this.#lose(session, reason?.message ?? 'the plugin closed the connection'),
+        );
+      }
       this.#watch.reset();
       this.#applyUnasked('Synchronize', updates, latencyMs);
     });
@@ -152,9 +159,10 @@ export class Adaptation {
     if (!session?.wants(operation)) {
       return { answer: NO_ANSWER, plugin: 'absent', error: undefined, latencyMs: 0 };
     }
+    const call = exchange.ask(session);
     const started = process.hrtime.bigint();
     try {
-      const answer = await exchange.ask(session);
+      const answer = await call();
       return { answer, plugin: 'answered', error: undefined, latencyMs: millisecondsSince(started) };
     } catch (reason) {
       const error = reason instanceof Error ? reason.message : String(reason);

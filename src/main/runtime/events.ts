@@ -37,7 +37,7 @@ export interface RuntimeEvent {
   readonly ok: boolean;
   /** Why not, or what went wrong although it did. */
   readonly error: string | undefined;
-  /** Milliseconds from the request's encoding to the answer. */
+  /** Milliseconds from writing the encoded request to the parsed answer. */
   readonly latencyMs: number;
   readonly updates: readonly AppliedUpdate[];
   /** Invariants that this event broke. */

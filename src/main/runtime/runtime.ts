@@ -7,6 +7,7 @@ import { labelOf, type Operation, type RuntimeEvent } from './events.ts';
 import { type Container, type Pod, ResourceError, SimulatedHost } from './host.ts';
 import type { CgroupDriver, ContainerSpec, PodSpec } from './kubelet.ts';
 import { Listener } from './listener.ts';
+import { listedContainer, listedPod } from './listing.ts';
 import { type Notification, PluginSession, type SessionOptions } from './session.ts';
 import type { Violation } from './watch.ts';
 import { resourceChange } from './wire.ts';
@@ -22,6 +23,8 @@ export interface RuntimeOptions extends Partial<SessionOptions> {
   readonly annotationDomain?: string;
   /** Is told of every exchange with the plugin, also of those that its own calls resolve to. */
   readonly onEvent?: (event: RuntimeEvent) => void;
+  /** Is told of every plugin that has registered, before it is configured. */
+  readonly onRegistration?: () => void;
 }
 
 /** As containerd 2.1 has it. */
@@ -138,6 +141,12 @@ export class EmbeddedRuntime {
     }
   }
 
+  /** Encodes what the next plugin will be listed, so that it does not have to wait for that. */
+  prepareListing(): void {
+    this.#host.pods.forEach(listedPod);
+    this.#host.live.forEach(listedContainer);
+  }
+
   /** Runs a pod sandbox. Rejects with RuntimeError if the plugin refuses it. */
   async runPod(spec: PodSpec): Promise<Pod> {
     const pod = this.#host.draftPod(spec);
@@ -245,6 +254,7 @@ export class EmbeddedRuntime {
     const session = new PluginSession(socket, options, (request) => this.#adaptation.serveUpdates(request));
     try {
       await session.register();
+      this.#options.onRegistration?.();
       await this.#adaptation.attach(session);
       this.#signals.emit('ready');
     } catch (error) {

@@ -6,11 +6,22 @@ import type {
   RegisterPluginRequest,
   UpdateContainersRequest,
 } from '../../protocol/generated/nri.js';
-import { ContainerRequest } from '../../protocol/generated/nri.js';
+import {
+  ContainerRequest,
+  CreateContainerRequest,
+  CreateContainerResponse,
+  StateChangeEvent,
+  StateChangeSubject,
+  StopContainerResponse,
+  SynchronizeResponse,
+  UpdateContainerRequest,
+  UpdateContainerResponse,
+} from '../../protocol/generated/nri.js';
 import { Event, RuntimeConnection } from '../../protocol/nri.ts';
-import { encode } from '../../protocol/protobuf.ts';
+import { encode, type MessageType } from '../../protocol/protobuf.ts';
 import type { Container, Pod } from './host.ts';
 import type { RequestedResources } from './kubelet.ts';
+import { listedContainer, listedPod } from './listing.ts';
 import { synchronizeChunks } from './synchronize-chunks.ts';
 import { nriContainer, nriPod, nriResources } from './wire.ts';
 
@@ -57,6 +68,12 @@ export interface Answer {
   /** Changes of other containers, to be applied in this order. */
   readonly updates: readonly ContainerUpdate[];
 }
+
+/**
+ * A call that is ready to be sent: its request is encoded already, so that the time until its answer is the plugin's and not
+ * the runtime's own. Rejects as `RuntimeConnection.call` does.
+ */
+export type Call = () => Promise<Answer>;
 
 const NOTHING: Answer = { own: null, updates: [] };
 
@@ -143,29 +160,33 @@ export class PluginSession {
   }
 
   /**
-   * Calls Synchronize, as often as the list's size asks for; resolves to the updates in the last answer. Rejects with
-   * ProtocolError if the plugin does not take the list in chunks as it should.
+   * A Synchronize that is ready to be sent, in as many messages as the list's size asks for; resolves to the updates in the
+   * last answer. Rejects with ProtocolError if the plugin does not take the list in chunks as it should.
    */
-  async synchronize(
+  synchronize(
     pods: readonly Pod[],
     containers: readonly Container[],
-  ): Promise<readonly ContainerUpdate[]> {
+  ): () => Promise<readonly ContainerUpdate[]> {
     const { maxSynchronizeBytes, requestTimeoutMs } = this.#options;
-    let updates: readonly ContainerUpdate[] = [];
-    for (const chunk of synchronizeChunks(
-      pods.map(nriPod),
-      containers.map(nriContainer),
+    const chunks = synchronizeChunks(
+      pods.map(listedPod),
+      containers.map(listedContainer),
       maxSynchronizeBytes,
-    )) {
-      const answer = await this.#connection.synchronize(chunk, requestTimeoutMs);
-      if (answer.more !== chunk.more || (answer.more && answer.update.length > 0)) {
-        throw new ProtocolError(
-          `Synchronize with more=${chunk.more} was answered with more=${answer.more} and ${answer.update.length} updates`,
-        );
+    );
+    return async () => {
+      let updates: readonly ContainerUpdate[] = [];
+      for (const { request, more } of chunks) {
+        const response = await this.#connection.call('Synchronize', request, requestTimeoutMs);
+        const answer = parse('Synchronize', SynchronizeResponse, response);
+        if (answer.more !== more || (answer.more && answer.update.length > 0)) {
+          throw new ProtocolError(
+            `Synchronize with more=${more} was answered with more=${answer.more} and ${answer.update.length} updates`,
+          );
+        }
+        updates = answer.update;
       }
-      updates = answer.update;
-    }
-    return updates;
+      return updates;
+    };
   }
 
   /** Whether the plugin has subscribed to the event. */
@@ -174,52 +195,69 @@ export class PluginSession {
   }
 
   /** Tells the plugin of a pod event, or of a container event whose answer is empty. */
-  async notify(event: Notification, pod: Pod, container?: Container): Promise<Answer> {
-    const { delivery, requestTimeoutMs } = this.#options;
+  notify(event: Notification, pod: Pod, container?: Container): Call {
     const subject = { pod: nriPod(pod), ...(container && { container: nriContainer(container) }) };
-    if (delivery === 'state-change') {
-      await this.#connection.stateChange({ event: EVENTS[event], ...subject }, requestTimeoutMs);
-    } else {
-      // All of these requests have the pod in field 1 and the container in field 2.
-      await this.#connection.call(event, encode(ContainerRequest, subject), requestTimeoutMs);
+    if (this.#options.delivery === 'state-change') {
+      // Encoded messages one after the other are the encoding of the message that has the fields of all.
+      const parts = [encode(StateChangeEvent, { event: EVENTS[event] }), encode(StateChangeSubject, subject)];
+      return this.#prepared('StateChange', Buffer.concat(parts), () => NOTHING);
     }
-    return NOTHING;
+    // All of these requests have the pod in field 1 and the container in field 2.
+    return this.#prepared(event, encode(ContainerRequest, subject), () => NOTHING);
   }
 
-  async createContainer(container: Container): Promise<Answer> {
-    const { adjust, update } = await this.#connection.createContainer(
-      { pod: nriPod(container.pod), container: nriContainer(container) },
-      this.#options.requestTimeoutMs,
-    );
-    return { own: adjust?.linux?.resources ?? null, updates: update };
+  createContainer(container: Container): Call {
+    const request = encode(CreateContainerRequest, {
+      pod: nriPod(container.pod),
+      container: nriContainer(container),
+    });
+    return this.#prepared('CreateContainer', request, (response) => {
+      const { adjust, update } = parse('CreateContainer', CreateContainerResponse, response);
+      return { own: adjust?.linux?.resources ?? null, updates: update };
+    });
   }
 
   /** `container` as it was; `resources`: what it is about to be given. */
-  async updateContainer(container: Container, resources: RequestedResources): Promise<Answer> {
-    const { update } = await this.#connection.updateContainer(
-      {
-        pod: nriPod(container.pod),
-        container: nriContainer(container),
-        linuxResources: nriResources(resources),
-      },
-      this.#options.requestTimeoutMs,
-    );
-    const own = update.filter((each) => each.containerId === container.id);
-    return {
-      own: own.at(-1)?.linux?.resources ?? null,
-      updates: update.filter((each) => each.containerId !== container.id),
-    };
+  updateContainer(container: Container, resources: RequestedResources): Call {
+    const request = encode(UpdateContainerRequest, {
+      pod: nriPod(container.pod),
+      container: nriContainer(container),
+      linuxResources: nriResources(resources),
+    });
+    return this.#prepared('UpdateContainer', request, (response) => {
+      const { update } = parse('UpdateContainer', UpdateContainerResponse, response);
+      const own = update.filter((each) => each.containerId === container.id);
+      return {
+        own: own.at(-1)?.linux?.resources ?? null,
+        updates: update.filter((each) => each.containerId !== container.id),
+      };
+    });
   }
 
-  async stopContainer(container: Container): Promise<Answer> {
-    const { update } = await this.#connection.stopContainer(
-      { pod: nriPod(container.pod), container: nriContainer(container) },
-      this.#options.requestTimeoutMs,
-    );
-    return { own: null, updates: update };
+  stopContainer(container: Container): Call {
+    const request = encode(ContainerRequest, {
+      pod: nriPod(container.pod),
+      container: nriContainer(container),
+    });
+    return this.#prepared('StopContainer', request, (response) => ({
+      own: null,
+      updates: parse('StopContainer', StopContainerResponse, response).update,
+    }));
+  }
+
+  #prepared(method: string, request: Uint8Array, read: (response: Uint8Array) => Answer): Call {
+    return async () => read(await this.#connection.call(method, request, this.#options.requestTimeoutMs));
   }
 
   close(): void {
     this.#connection.close();
+  }
+}
+
+function parse<T>(method: string, type: MessageType<T>, response: Uint8Array): T {
+  try {
+    return type.decode(response);
+  } catch (error) {
+    throw new ProtocolError(`the answer to ${method} is malformed: ${(error as Error).message}`);
   }
 }

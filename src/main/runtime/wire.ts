@@ -21,13 +21,12 @@ export function nriPod(pod: Pod): PartialMessage<NriPod> {
     name: pod.name,
     uid: pod.uid,
     namespace: pod.namespace,
-    labels: { ...pod.labels, ...podLabels(pod) },
     annotations: {
       'kubernetes.io/config.seen': '2026-01-01T00:00:00.000000000Z',
       'kubernetes.io/config.source': 'api',
       ...pod.annotations,
     },
-    linux: { cgroupParent: pod.cgroup, cgroupsPath: `${pod.cgroup}/${pod.id}` },
+    linux: withFields(podCgroupPath(pod), { cgroupParent: pod.cgroup }),
   });
 }
 
@@ -40,13 +39,11 @@ export function nriContainer(container: Container): PartialMessage<NriContainer>
     name: container.name,
     state: STATES[container.state],
     labels: { 'io.kubernetes.container.name': container.name, ...podLabels(pod) },
-    annotations: containerAnnotations(container),
     linux: {
       resources: nriResources(container.resources, container.resources),
       oomScoreAdj: { value: oomScoreAdjustment(spec, pod.qos) },
       cgroupsPath: container.cgroup,
     },
-    pid: container.state === 'running' ? Number.parseInt(container.id.slice(0, 6), 16) + 1000 : 0,
     createdAt: container.createdAt,
   });
 }
@@ -116,8 +113,10 @@ function withFields<T extends object>(fields: Uint8Array, message: T): T {
 }
 
 // Field numbers of the NRI API.
-const POD = { runtimeHandler: 7, pid: 9, ips: 10 } as const;
-const CONTAINER = { args: 7, env: 8, mounts: 9, rlimits: 13 } as const;
+const POD = { labels: 5, runtimeHandler: 7, pid: 9, ips: 10 } as const;
+const LINUX_POD = { cgroupsPath: 4 } as const;
+const CONTAINER = { annotations: 6, args: 7, env: 8, mounts: 9, pid: 12, rlimits: 13 } as const;
+const MAP_ENTRY = { key: 1, value: 2 } as const;
 const MOUNT = { destination: 1, type: 2, source: 3, options: 4 } as const;
 const RLIMIT = { type: 1, hard: 2, soft: 3 } as const;
 
@@ -130,14 +129,25 @@ function tag(field: number, wireType: number): number {
 
 function podExtras(pod: Pod): Uint8Array {
   const writer = protobuf.Writer.create();
+  writeMap(writer, POD.labels, { ...pod.labels, ...podLabels(pod) });
   writer.uint32(tag(POD.runtimeHandler, LENGTH_DELIMITED)).string('runc');
   writer.uint32(tag(POD.pid, VARINT)).uint32(Number.parseInt(pod.id.slice(0, 6), 16) + 1000);
   writer.uint32(tag(POD.ips, LENGTH_DELIMITED)).string('10.244.0.17');
   return writer.finish();
 }
 
+function podCgroupPath(pod: Pod): Uint8Array {
+  const writer = protobuf.Writer.create();
+  writer.uint32(tag(LINUX_POD.cgroupsPath, LENGTH_DELIMITED)).string(`${pod.cgroup}/${pod.id}`);
+  return writer.finish();
+}
+
 function containerExtras(container: Container): Uint8Array {
   const writer = protobuf.Writer.create();
+  writeMap(writer, CONTAINER.annotations, containerAnnotations(container));
+  if (container.state === 'running') {
+    writer.uint32(tag(CONTAINER.pid, VARINT)).uint32(Number.parseInt(container.id.slice(0, 6), 16) + 1000);
+  }
   for (const arg of [
     `/usr/local/bin/${container.name}`,
     '--config=/etc/app/config.yaml',
@@ -161,6 +171,14 @@ function containerExtras(container: Container): Uint8Array {
   writer.uint32(tag(RLIMIT.soft, VARINT)).uint32(1_048_576);
   writer.ldelim();
   return writer.finish();
+}
+
+function writeMap(writer: protobuf.Writer, field: number, map: Readonly<Record<string, string>>): void {
+  for (const [key, value] of Object.entries(map)) {
+    writer.uint32(tag(field, LENGTH_DELIMITED)).fork();
+    writer.uint32(tag(MAP_ENTRY.key, LENGTH_DELIMITED)).string(key);
+    writer.uint32(tag(MAP_ENTRY.value, LENGTH_DELIMITED)).string(value).ldelim();
+  }
 }
 
 /** Kubernetes tells every container the addresses of its namespace's services. */

@@ -27,6 +27,9 @@ export async function connectPlugin(socketPath: string, script: Script = {}): Pr
 /** Connects a plugin that does not register. */
 export async function connectSilently(socketPath: string, script: Script = {}): Promise<FakePlugin> {
   const calls: string[] = [];
+  /** By id: how a container that ends is called. */
+  const names = new Map<string, string>();
+  const nameOf = (container: { readonly id: string } | null) => names.get(container?.id ?? '');
   const socket = connect(socketPath);
   await once(socket, 'connect');
   const connection = new PluginConnection(socket, {
@@ -35,11 +38,13 @@ export async function connectSilently(socketPath: string, script: Script = {}): 
       return script.configure?.(request) ?? { events: 0 };
     },
     synchronize: (request) => {
+      for (const { id, name } of request.containers) names.set(id, name);
       calls.push(`Synchronize ${request.containers.map(({ name }) => name)}`.trim());
       return script.synchronize?.(request) ?? { more: request.more };
     },
     shutdown: () => ({}),
     createContainer: (request) => {
+      names.set(request.container?.id ?? '', request.container?.name ?? '');
       calls.push(`CreateContainer ${request.container?.name}`);
       return script.createContainer?.(request) ?? {};
     },
@@ -48,11 +53,11 @@ export async function connectSilently(socketPath: string, script: Script = {}): 
       return script.updateContainer?.(request) ?? {};
     },
     stopContainer: (request) => {
-      calls.push(`StopContainer ${request.container?.name}`);
+      calls.push(`StopContainer ${nameOf(request.container)}`);
       return script.stopContainer?.(request) ?? {};
     },
     removeContainer: (request) => {
-      calls.push(`RemoveContainer ${request.container?.name}`);
+      calls.push(`RemoveContainer ${nameOf(request.container)}`);
       return script.removeContainer?.(request) ?? {};
     },
   });

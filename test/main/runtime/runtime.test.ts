@@ -160,6 +160,31 @@ describe('synchronizing', () => {
     assert.equal(runtime.containers[0]?.resources.cpus.toString(), '4-15');
   });
 
+  test('a list that was prepared has what changed since', async (t) => {
+    const { runtime, connect, run } = await setUp(t);
+    await connect(byName({ moved: '0-1' }));
+    const moved = await run('moved');
+    const ended = await run('ended');
+    runtime.prepareListing();
+    await connect({ createContainer: () => ({ update: [move(idOf(moved), '4-5')] }) });
+    await run('new');
+    await runtime.stopContainer(idOf(ended));
+    let list: SynchronizeRequest | undefined;
+    await connect({
+      synchronize: (request) => {
+        list = request;
+        return {};
+      },
+    });
+    assert.deepEqual(
+      list?.containers.map(({ name, linux }) => [name, linux?.resources?.cpu?.cpus]),
+      [
+        ['moved', '4-5'],
+        ['new', ''],
+      ],
+    );
+  });
+
   test('1100 containers do not fit into a message', async (t) => {
     const { connect, runtime } = await setUp(t);
     const pod = await runtime.runPod({ name: 'crowd' });

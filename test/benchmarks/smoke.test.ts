@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { hostOf } from '../../benchmarks/hosts.ts';
+import { NOOP, OURS } from '../../benchmarks/plugins.ts';
+import type { ScenarioResult } from '../../benchmarks/results.ts';
+import { runScenario } from '../../benchmarks/run-scenario.ts';
+import { fill, type Scenario } from '../../benchmarks/scenario.ts';
+import { register } from '../../benchmarks/scenarios/register.ts';
+import { SysfsTree } from '../../src/main/runtime/sysfs-tree.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const MAIN = join(import.meta.dirname, '../../benchmarks/main.ts');
+const OPTIONS = { runs: 1, isFull: false, containers: undefined };
+
+/** A few containers of each kind. */
+const tiny: Scenario = {
+  name: 'tiny',
+  about: '',
+  async *run(node) {
+    await node.start();
+    await node.endWarmUp();
+    const running = yield* fill(node, [
+      { kind: 'shared' },
+      { kind: 'integer', cpus: 2 },
+      { kind: 'annotated', pinned: node.host.parts.cores[5]! },
+    ]);
+    for (const each of running) await node.end(each);
+  },
+};
+
+test('ours and the plugin that does nothing get the same work, and only ours places it', async (t) => {
+  const host = { parts: hostOf(64), root: temporaryFolder(t) };
+  new SysfsTree(host.root, host.parts);
+  const { plugins } = await runScenario(tiny, host, { ...OPTIONS, plugins: [OURS, NOOP] });
+  const events = ['annotated', 'integer', 'shared'].flatMap((kind) => [`create ${kind}`, `stop ${kind}`]);
+  for (const { plugin, latencies, values, failure } of plugins) {
+    assert.equal(failure, undefined, plugin);
+    assert.deepEqual(Object.keys(latencies).sort(), events.sort());
+    assert.ok(values['resident memory']!.value > 10, plugin);
+    assert.ok(values['CPU time per event']!.value > 0, plugin);
+  }
+  const [ours, noop] = plugins;
+  assert.equal(ours!.values['invariants broken']!.value, 0);
+  assert.notEqual(noop!.values['invariants broken']!.value, 0);
+  assert.ok(ours!.values['event loop delay p99.9'] !== undefined);
+});
+
+test('a plugin that ends or never registers is reported with what it printed', async (t) => {
+  const host = { parts: hostOf(64), root: temporaryFolder(t) };
+  const bad = { name: 'bad', command: 'sh -c "echo no such flag >&2; : {socket}"' };
+  const { plugins } = await runScenario(tiny, host, { ...OPTIONS, plugins: [NOOP, bad] });
+  assert.equal(plugins[0]!.failure, undefined);
+  assert.match(plugins[1]!.failure!, /ended before it was synchronized.*no such flag/);
+});
+
+test('the plugin that does nothing takes listings that come in several messages', async (t) => {
+  const host = { parts: hostOf(64), root: temporaryFolder(t) };
+  const options = { ...OPTIONS, containers: 1000, plugins: [NOOP] };
+  const { plugins } = await runScenario(register, host, options);
+  assert.equal(plugins[0]!.failure, undefined);
+  assert.ok(plugins[0]!.latencies['listing, full node'] !== undefined);
+});
+
+test('the program writes its results, and says in one line what is wrong with a flag', async (t) => {
+  const folder = temporaryFolder(t);
+  const bench = (...argv: string[]) =>
+    promisify(execFile)(process.execPath, ['--import', 'tsx', MAIN, ...argv]);
+  const flags = ['-s', 'restart', '-c', '64', '--runs', '1', '--containers', '30', '--no-reference'];
+  const { stdout } = await bench(...flags, '--output', folder);
+  assert.match(stdout, /restart, 64 CPUs/);
+  const { results } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as {
+    results: ScenarioResult[];
+  };
+  assert.deepEqual(
+    results.map(({ scenario, cpus }) => [scenario, cpus]),
+    [['restart', 64]],
+  );
+  assert.match(readFileSync(join(folder, 'results.md'), 'utf8'), /^### restart$/m);
+  assert.match(readFileSync(join(folder, 'growth.svg'), 'utf8'), /^<svg/);
+  await assert.rejects(bench('--cpus', '7'), { code: 2, stderr: /^bench: --cpus: .*7\n$/ });
+});
