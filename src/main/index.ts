@@ -1,5 +1,5 @@
 import { type Command, parseCommandLine } from './cli/args.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import type { LogOptions } from './log.ts';
 
 const FAILED = 1;
@@ -27,8 +27,12 @@ async function execute(command: Command): Promise<number> {
   if (command.name !== 'run') process.stdout.on('error', endWithReader);
   switch (command.name) {
     case 'run': {
-      // A bad flag or variable is told before anything is connected.
-      loadConfig(command.options.sources);
+      // A bad flag or variable is told before anything is connected. Most plugins have none, and need not load the checks yet.
+      const { environment = [], flags = [] } = command.options.sources;
+      if (environment.length + flags.length > 0) {
+        const { loadConfig } = await import('./config.ts');
+        loadConfig(command.options.sources);
+      }
       const { runPlugin } = await import('./run.ts');
       return runPlugin(command.options);
     }
@@ -59,6 +63,10 @@ async function execute(command: Command): Promise<number> {
     case 'doctor': {
       const { runDoctor } = await import('./doctor/doctor.ts');
       return runDoctor(command.options);
+    }
+    case 'install': {
+      const { runInstall } = await import('./cli/install.ts');
+      return runInstall(command.options);
     }
     case 'demo': {
       const { runDemo } = await import('./cli/demo.ts');

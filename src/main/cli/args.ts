@@ -1,13 +1,16 @@
-import { ConfigError, type ConfigSources, type GivenSetting, quote } from '../config.ts';
+import type { ConfigSources, GivenSetting } from '../config.ts';
+import { ConfigError, quote } from '../config-error.ts';
 import type { DoctorOptions } from '../doctor/doctor.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from '../log.ts';
 import type { SimulateOptions } from '../simulate/simulate.ts';
 import { didYouMean } from '../suggest.ts';
 import { type Environment, type FlagValues, readFlags } from './flags.ts';
+import type { InstallOptions } from './install.ts';
 import {
   DEFAULTS,
   DOCTOR_FLAGS,
   EXPLAIN_FLAGS,
+  INSTALL_FLAGS,
   JOURNAL_FLAGS,
   MAP_FLAGS,
   PREFIX,
@@ -61,6 +64,7 @@ export type Command =
     }
   | { readonly name: 'simulate'; readonly options: SimulateOptions }
   | { readonly name: 'doctor'; readonly options: DoctorOptions }
+  | { readonly name: 'install'; readonly options: InstallOptions }
   | { readonly name: 'demo'; readonly args: readonly string[] }
   | { readonly name: 'version' }
   | { readonly name: 'help' };
@@ -74,6 +78,7 @@ const COMMANDS: readonly Command['name'][] = [
   'simulate',
   'doctor',
   'topology',
+  'install',
   'demo',
   'version',
   'help',
@@ -112,6 +117,8 @@ export function parseCommandLine(argv: readonly string[], environment: Environme
         },
       };
     }
+    case 'install':
+      return { name: command, options: installOptions(rest, environment) };
     case 'status': {
       const values = readFlags(STATUS_FLAGS, rest, environment);
       return { name: command, options: { ...askOptions(values), json: isOn(values, 'json') } };
@@ -140,6 +147,16 @@ export function parseCommandLine(argv: readonly string[], environment: Environme
 
 function askOptions(values: FlagValues): AskOptions {
   return { adminSocket: path(values, 'admin-socket') ?? DEFAULTS.adminSocket, colour: colour(values) };
+}
+
+function installOptions(argv: readonly string[], environment: Environment): InstallOptions {
+  const values = readFlags(INSTALL_FLAGS, argv, environment);
+  const to = path(values, 'to');
+  const [configFrom, configTo] = [path(values, 'config'), path(values, 'config-to')];
+  if (to === undefined) throw new ConfigError('install: needs to know where, --to=FILE (see --help)');
+  if (configTo === undefined) return { to, config: undefined };
+  if (configFrom === undefined) throw new ConfigError('install: --config-to needs --config (see --help)');
+  return { to, config: { from: configFrom, to: configTo } };
 }
 
 function simulateOptions(argv: readonly string[], environment: Environment): SimulateOptions {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTopology, type Topology, type TopologyParts } from '../../placement/topology.ts';
 import { parseTopologySpec, TopologySpecError } from '../../placement/topology-spec.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { EmbeddedRuntime } from '../runtime/runtime.ts';
 import { SysfsTree } from '../runtime/sysfs-tree.ts';
 import { DEFAULT_TOPOLOGY, DEMO_FLAGS } from './demo-flags.ts';

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, type GivenSetting, quote } from '../config.ts';
+import type { GivenSetting } from '../config.ts';
+import { ConfigError, quote } from '../config-error.ts';
 import { didYouMean } from '../suggest.ts';
 
 /** A flag, and the environment variable that says the same; the flag wins. */

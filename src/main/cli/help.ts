@@ -3,6 +3,7 @@ import { type Flag, isSwitch } from './flags.ts';
 import {
   DOCTOR_FLAGS,
   EXPLAIN_FLAGS,
+  INSTALL_FLAGS,
   JOURNAL_FLAGS,
   MAP_FLAGS,
   PREFIX,
@@ -33,6 +34,7 @@ Usage: weka-cpuset [run] [FLAGS]
        weka-cpuset simulate --pods FILE [--topology SPEC | --from-live]
        weka-cpuset doctor [--json]
        weka-cpuset topology [--json]
+       weka-cpuset install --to FILE
        weka-cpuset demo [--topology SPEC]
        weka-cpuset version | help
 
@@ -49,6 +51,7 @@ These need no plugin:
 simulate  try pods on a host: what fits, what moves, what is refused and why
 doctor    check this node, and say how to put right what is wrong
 topology  show the CPUs, caches and memory nodes of this host
+install   copy this executable to where the runtime starts plugins from
 demo      show placement on a simulated host; no runtime is needed
 
 Flags of run:
@@ -68,6 +71,9 @@ ${describe(DOCTOR_FLAGS)}
 
 Flags of topology:
 ${describe(TOPOLOGY_FLAGS)}
+
+Flags of install:
+${describe(INSTALL_FLAGS)}
 
 Flags of demo:
 ${describe(DEMO_FLAGS)}

@@ -95,7 +95,7 @@ export const RUN_FLAGS: readonly Flag[] = [
 
 /** Flags of `run` that are settings. */
 export const SETTING_FLAGS: readonly Flag[] = SETTING_NAMES.map((setting) => {
-  const { schema, allowed, ...shown } = SETTINGS[setting];
+  const { allowed, ...shown } = SETTINGS[setting];
   const name = kebabCase(setting);
   return { ...shown, name, variable: variableOf(name) };
 });
@@ -124,6 +124,13 @@ export const DOCTOR_FLAGS: readonly Flag[] = [
   HOST_ROOT,
   { name: 'socket', placeholder: 'PATH', help: "the runtime's NRI socket (default: as the runtime has it)" },
   CONFIG,
+];
+
+/** Flags of `install`. */
+export const INSTALL_FLAGS: readonly Flag[] = [
+  { name: 'to', placeholder: 'FILE', help: 'copy this executable there' },
+  CONFIG,
+  { name: 'config-to', placeholder: 'FILE', help: 'copy the settings of --config there, as one file' },
 ];
 
 /** Flags of `simulate` that are no settings. */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isSea } from 'node:sea';
 
 /** What the plugin logs of a decision, as far as it matters here. */
 export interface LoggedDecision {
@@ -38,7 +39,8 @@ export class PluginProcess {
     ];
     const flags = [...places, '--http', '127.0.0.1:0', '--log-format', 'json'];
     this.page = once(this.#signals, 'page').then(([address]) => String(address));
-    this.#child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, 'run', ...flags], {
+    const program = isSea() ? [] : [...process.execArgv, process.argv[1]!];
+    this.#child = spawn(process.execPath, [...program, 'run', ...flags], {
       // The environment configures plugins: this one is to behave the same everywhere.
       env: {},
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -5,6 +5,7 @@ import { helpText } from '../../../src/main/cli/help.ts';
 import {
   DOCTOR_FLAGS,
   EXPLAIN_FLAGS,
+  INSTALL_FLAGS,
   JOURNAL_FLAGS,
   MAP_FLAGS,
   RUN_FLAGS,
@@ -20,10 +21,12 @@ const FLAGS = [
   STATUS_FLAGS,
   MAP_FLAGS,
   EXPLAIN_FLAGS,
+  INSTALL_FLAGS,
   JOURNAL_FLAGS,
   SIMULATE_FLAGS,
   DOCTOR_FLAGS,
   TOPOLOGY_FLAGS,
+  INSTALL_FLAGS,
   DEMO_FLAGS,
 ].flat();
 

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isSea } from 'node:sea';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { loadConfig } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
+import { readConfig } from '../config-file.ts';
+
+/** What `install` puts where. */
+export interface InstallOptions {
+  /** Where the executable goes, such as the runtime's folder for plugins with `99-weka-cpuset`. */
+  readonly to: string;
+  /** What `readConfig` reads, and the file that gets the same settings for the instance that the runtime starts. */
+  readonly config: { readonly from: string; readonly to: string } | undefined;
+}
+
+/**
+ * Copies this executable, and settings for it, to where the runtime starts plugins from: for an init container, whose image
+ * has no program to copy files with.
+ *
+ * @returns the exit code
+ * @throws ConfigError when the settings are wrong, or this is no single executable
+ */
+export async function runInstall(options: InstallOptions): Promise<number> {
+  if (!isSea()) throw new ConfigError('install: only the single executable can be copied');
+  await install(process.execPath, options);
+  process.stdout.write(`installed ${options.to}\n`);
+  return 0;
+}
+
+/** The same for any executable. Settings come first: an executable that is there may be started at any time. */
+export async function install(executable: string, { to, config }: InstallOptions): Promise<void> {
+  if (config !== undefined) {
+    const settings = await readConfig(config.from);
+    loadConfig({ file: settings });
+    const text = JSON.stringify(Object.fromEntries(settings.map(({ key, value }) => [key, value])), null, 2);
+    await replace(config.to, 0o644, () => Readable.from([`${text}\n`]));
+  }
+  await replace(to, 0o755, () => createReadStream(executable));
+}
+
+/**
+ * Makes a file in such a way that at its name is always a whole one, also after a crash. Until it is there it may not be
+ * executed: a runtime that is started meanwhile passes over it, but would fail at an executable with a name like that.
+ */
+async function replace(path: string, mode: number, content: () => Readable): Promise<void> {
+  const unfinished = `${path}.${randomUUID()}`;
+  await mkdir(dirname(path), { recursive: true });
+  try {
+    await pipeline(content, createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true }));
+    await rename(unfinished, path);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+  await chmod(path, mode);
+}
