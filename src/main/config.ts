@@ -1,20 +1,11 @@
 import { CpuListError, parseCpuList } from '../placement/cpulist.ts';
 import type { Cpuset } from '../placement/cpuset.ts';
+import { ConfigError, quote } from './config-error.ts';
+import { SCHEMAS } from './setting-schemas.ts';
 import { type Config, kebabCase, SETTING_NAMES, SETTINGS, type SettingValue } from './settings.ts';
 import { didYouMean } from './suggest.ts';
 
 export type { Config };
-
-/** What an operator gave is wrong. The message is one line: where it was given, what is wrong and what is allowed. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly code = 'BAD_CONFIGURATION';
-
-  constructor(message: string) {
-    // A file name or a key may hold anything, also line ends; a log and a terminal get one line.
-    super(message.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim());
-  }
-}
 
 /** One setting as a source gives it. */
 export interface GivenSetting {
@@ -108,17 +99,11 @@ function settingName({ key, where }: GivenSetting): keyof Config {
 }
 
 function readValue(name: keyof Config, { value, where }: GivenSetting): unknown {
-  const { schema, allowed } = SETTINGS[name];
-  const result = schema.safeParse(value);
+  const result = SCHEMAS[name].safeParse(value);
   if (result.success) return result.data;
   // A CPU list's own message is better than ours: it names the offending item.
   const custom = result.error.issues.find((issue) => issue.code === 'custom');
-  const problem = custom === undefined ? ` must be ${allowed}, not ${quote(value)}` : `: ${custom.message}`;
+  const problem =
+    custom === undefined ? ` must be ${SETTINGS[name].allowed}, not ${quote(value)}` : `: ${custom.message}`;
   throw new ConfigError(`${where}: ${name}${problem}`);
-}
-
-/** A value as an error message shows it: in one line and not too long. */
-export function quote(value: SettingValue): string {
-  const json = JSON.stringify(value);
-  return json.length > 80 ? `${json.slice(0, 77)}...` : json;
 }

@@ -43,7 +43,7 @@ const PLACES: LogPlaces = { file: '/var/log/weka-nri-cpuset.log', journal: '/run
  */
 export async function openLog(options: LogOptions, places: LogPlaces = PLACES): Promise<Log> {
   // Loading it takes a good part of the time to start: whoever is in a hurry does other things before opening the log.
-  const { pino, stdTimeFunctions } = await import('pino');
+  const { default: pino } = await import('pino');
   const file = options.file ?? (options.preinstalled ? places.file : undefined);
   const fileSink = file === undefined ? undefined : openFileSink(file);
   const sink = fileSink ?? (options.preinstalled ? await journalSink(places) : standardErrorSink());
@@ -56,7 +56,7 @@ export async function openLog(options: LogOptions, places: LogPlaces = PLACES): 
     {
       level: options.level ?? 'info',
       base: null,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       onChild: (child) => loggers.push(child),
     },
@@ -89,8 +89,8 @@ async function journalSink(places: LogPlaces): Promise<LogSink> {
 
 /** pino-pretty as a plain function: its stream would need a worker thread, or its own way of writing. */
 async function prettifier(colorize: boolean): Promise<(line: string) => string> {
-  const { prettyFactory } = await import('pino-pretty');
-  return prettyFactory({ colorize, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' });
+  const { default: pretty } = await import('pino-pretty');
+  return pretty.prettyFactory({ colorize, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' });
 }
 
 function asIs(line: string): string {

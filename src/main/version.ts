@@ -1,4 +1,4 @@
-/** Put in by build.ts; not there when the source is run as it is. */
+/** Put in by the build; not there when the source is run as it is. */
 declare const PACKAGE_VERSION: string | undefined;
 
 /** The package's version. */

@@ -14,7 +14,7 @@ import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
 import { until } from '../e2e/harness/until.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../src/main/index.ts');
+const PROGRAM = [process.execPath, '--import', 'tsx', join(import.meta.dirname, '../../src/main/index.ts')];
 /** A process that has to load TypeScript first, on a busy machine. */
 const READY_MS = 30_000;
 
@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly nriVersion: string;
   /** Flags of `run`, given the node's folder. */
   readonly flags: (folder: string) => readonly string[];
+  /** Runs the program, given the node's folder; if left out, from its sources. */
+  readonly program?: (folder: string) => readonly string[];
 }
 
 /** A record of the plugin's JSON log. */
@@ -55,7 +57,7 @@ export class Node {
     tree: SysfsTree,
     runtime: EmbeddedRuntime,
     events: readonly RuntimeEvent[],
-    flags: readonly string[],
+    [command, ...args]: readonly string[],
   ) {
     this.folder = folder;
     this.runtime = runtime;
@@ -63,7 +65,7 @@ export class Node {
     this.#tree = tree;
     const sockets = ['--socket', socketOf(folder), '--admin-socket', this.adminSocket];
     const place = [...sockets, '--host-root', hostOf(folder), '--log-format', 'json'];
-    this.#plugin = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'run', ...place, ...flags], {
+    this.#plugin = spawn(command!, [...args, ...place], {
       env: {},
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -87,7 +89,8 @@ export class Node {
       onEvent: (event) => events.push(event),
     };
     const runtime = await EmbeddedRuntime.start(runtimeOptions);
-    const node = new Node(folder, tree, runtime, events, options.flags(folder));
+    const program = options.program?.(folder) ?? PROGRAM;
+    const node = new Node(folder, tree, runtime, events, [...program, 'run', ...options.flags(folder)]);
     context.after(async () => {
       await node.#end();
       await runtime.close();

@@ -44,9 +44,7 @@ describe('the program starts', () => {
 
   test('after it was moved, from a folder with blanks in its name', () => {
     const moved = join(folder, 'moved to here');
-    for (const part of ['bin/weka-cpuset', 'dist/weka-cpuset.cjs']) {
-      cpSync(join(ROOT, part), join(moved, part));
-    }
+    for (const part of ['bin', 'dist']) cpSync(join(ROOT, part), join(moved, part), { recursive: true });
     assert.deepEqual(call(['version'], { program: join(moved, 'bin/weka-cpuset') }), VERSION);
   });
 });

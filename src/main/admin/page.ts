@@ -8,7 +8,7 @@ export interface PageAsset {
   readonly type: string;
 }
 
-/** Put in by build.ts: the files of dist/page by name. Not there when the source is run as it is. */
+/** Put in by the build: the files of dist/page by name. Not there when the source is run as it is. */
 declare const PAGE_FILES: Readonly<Record<string, string>> | undefined;
 
 const TYPES = {
