@@ -1,4 +1,5 @@
 import { parseCpuList } from '../placement/cpulist.ts';
+import type { Cpuset } from '../placement/cpuset.ts';
 import type { CpusetReading, CpusetRequest } from '../workers/host.ts';
 import type { Mailbox } from './actor.ts';
 import type { Config } from './config.ts';
@@ -12,7 +13,7 @@ export interface RuntimeLink {
   takesUpdates(): boolean;
   /** Sends updates without an event; rejects when some could not be applied. */
   updateContainers(updates: readonly ContainerUpdate[]): Promise<void>;
-  /** Connects anew, so that the runtime lists what it has. @returns whether that is possible */
+  /** Connects once more, so that the runtime lists what it has. @returns whether that is possible */
   reconnect(): boolean;
 }
 
@@ -40,12 +41,13 @@ export interface ReconcilerCounts {
 }
 
 const TICK_MS = 250;
-/** The runtime has applied an answer's updates well before that. */
-const VERIFY_MS = 200;
+/** A runtime has carried out an answer after that, and so much more for each update in it: ten times what it takes. */
+const SETTLE_MS = 1000;
+const SETTLE_MS_PER_UPDATE = 100;
 const RECONNECT_EVERY_MS = 30_000;
 
 /**
- * Finds what is not as wanted and puts it right: containers are looked at in their cgroups, right after they were moved and
+ * Finds what is not as wanted and puts it right: containers are looked at in their cgroups, soon after they were moved and
  * now and then; what differs travels with the next answer, and if none comes, it is sent without one, or, where the
  * runtime does not take that safely, by connecting anew. Never from inside a turn, which would block the runtime.
  */
@@ -58,10 +60,12 @@ export class Reconciler {
   #lookedAt: number;
   #repairedAt = Number.NEGATIVE_INFINITY;
   #reconnectedAt = Number.NEGATIVE_INFINITY;
-  /** Moved containers that have not been looked at since, and when that is due. */
-  readonly #moved = new Map<string, number>();
-  /** Containers found elsewhere and not seen in their place since. */
-  readonly #drifted = new Set<string>();
+  /** Containers that the runtime may not have been able to see to yet, and until when: looking at them proves nothing. */
+  readonly #settling = new Map<string, number>();
+  /** Moved containers that have not been looked at since. */
+  readonly #moved = new Set<string>();
+  /** Containers found elsewhere and not seen in their place since, and where. */
+  readonly #drifted = new Map<string, Cpuset>();
   #isWorking = false;
   readonly #said = new Set<string>();
 
@@ -76,9 +80,11 @@ export class Reconciler {
   noteAnswer(updates: readonly ContainerUpdate[]): void {
     const now = this.#options.now();
     this.#eventAt = now;
+    const settledAt = now + SETTLE_MS + SETTLE_MS_PER_UPDATE * updates.length;
     for (const { id } of updates) {
+      this.#settling.set(id, settledAt);
       const entry = this.#options.ledger.entries.get(id);
-      if (entry !== undefined && isExclusive(entry)) this.#moved.set(id, now + VERIFY_MS);
+      if (entry !== undefined && isExclusive(entry)) this.#moved.add(id);
     }
   }
 
@@ -103,15 +109,12 @@ export class Reconciler {
   async #lookWhereDue(): Promise<void> {
     const { now, settings, ledger } = this.#options;
     const interval = settings().driftInterval * 1000;
-    if (interval > 0 && now() - this.#lookedAt >= interval) {
-      this.#lookedAt = now();
-      this.#moved.clear();
-      await this.#look([...ledger.entries.values()]);
-      return;
-    }
-    const due = [...this.#moved].filter(([, at]) => at <= now()).map(([id]) => id);
-    for (const id of due) this.#moved.delete(id);
-    await this.#look(due.flatMap((id) => ledger.entries.get(id) ?? []));
+    const isDue = interval > 0 && now() - this.#lookedAt >= interval;
+    if (isDue) this.#lookedAt = now();
+    for (const [id, at] of this.#settling) if (at <= now()) this.#settling.delete(id);
+    const ids = [...(isDue ? ledger.entries.keys() : this.#moved)].filter((id) => !this.#settling.has(id));
+    for (const id of ids) this.#moved.delete(id);
+    await this.#look(ids.flatMap((id) => ledger.entries.get(id) ?? []));
   }
 
   async #look(entries: readonly Entry[]): Promise<void> {
@@ -143,13 +146,16 @@ export class Reconciler {
     const found = await mailbox.run(() => ledger.observe(sightings));
     this.#countRepaired(sightings);
     for (const entry of found) {
+      const { id } = entry.container;
+      const at = ledger.entries.get(id)?.seen;
+      // Still where it was found before: putting it right has failed.
+      if (at === undefined || this.#drifted.get(id)?.equals(at)) continue;
+      this.#drifted.set(id, at);
       this.counts.drifted++;
-      this.#drifted.add(entry.container.id);
-      const at = ledger.entries.get(entry.container.id)?.seen;
       log.warn(
         {
           container: nameOf(entry),
-          containerId: entry.container.id,
+          containerId: id,
           told: String(entry.told.cpus),
           found: String(at),
         },
@@ -160,7 +166,7 @@ export class Reconciler {
 
   #countRepaired(sightings: readonly Sighting[]): void {
     const { entries } = this.#options.ledger;
-    for (const id of this.#drifted) if (!entries.has(id)) this.#drifted.delete(id);
+    for (const id of this.#drifted.keys()) if (!entries.has(id)) this.#drifted.delete(id);
     for (const { id, epoch } of sightings) {
       const entry = entries.get(id);
       const isInPlace = entry?.seen === undefined && entry?.epoch === epoch;
@@ -199,7 +205,7 @@ export class Reconciler {
   }
 
   async #send(): Promise<void> {
-    const { mailbox, ledger, link, log, now } = this.#options;
+    const { mailbox, ledger, link, log } = this.#options;
     const updates = await mailbox.run(() => ledger.reconcile());
     if (updates.length === 0) return;
     this.counts.repairs += updates.length;
@@ -211,7 +217,7 @@ export class Reconciler {
       log.warn({ err: error, containers: updates.length }, 'the runtime could not update all containers');
     }
     await mailbox.run(() => ledger.doubt(updates, failed));
-    for (const { id } of updates) this.#moved.set(id, now() + VERIFY_MS);
+    for (const { id } of updates) this.#moved.add(id);
   }
 
   #sayOnce(problem: string): void {

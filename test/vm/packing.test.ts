@@ -66,13 +66,6 @@ describeOnEveryRelease('A machine with packages, nodes, caches and cores', (host
     }
   });
 
-  test('memory is not restricted where the policy says so, nor that of shared containers ever', async () => {
-    await host.plugin({ numaMemoryPolicy: 'none' });
-    for (const workload of [annotated(`${NODES[2]}`), shared()]) {
-      assert.equal((await whereabouts(await host.run(workload))).mems, ALL_NODES);
-    }
-  });
-
   test('a container resized in place grows on its node, keeps what it has, and shrinks to whole cores', async () => {
     await host.plugin();
     const pooled = await host.run(shared());
@@ -150,5 +143,12 @@ describeOnEveryRelease('A machine with packages, nodes, caches and cores', (host
     ]);
     assert.equal(exclusive!.size, 2);
     assert.equal(`${pooled}`, allBut(exclusive!));
+  });
+
+  test('memory is not restricted where the policy says so, nor that of shared containers ever', async () => {
+    await host.plugin({ numaMemoryPolicy: 'none' });
+    for (const workload of [annotated(`${NODES[2]}`), shared()]) {
+      assert.equal((await whereabouts(await host.run(workload))).mems, ALL_NODES);
+    }
   });
 });

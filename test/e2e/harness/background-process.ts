@@ -3,18 +3,21 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { PATIENCE } from './patience.ts';
 
+/** How many threads of a program of Go run at once, where that is to be less than there are CPUs. */
+const { GOMAXPROCS } = process.env;
+
 /** A program that runs beside the tests. Its output is appended to a log file. */
 export class BackgroundProcess {
   readonly #logFile: string;
   readonly #process: ChildProcess;
   #ending = false;
 
-  /** Starts it, with `path` as its whole environment. */
+  /** Starts it, with `path` as nearly its whole environment. */
   constructor(command: readonly string[], path: string, logFile: string) {
     this.#logFile = logFile;
     const log = openSync(logFile, 'a');
     this.#process = spawn(command[0]!, command.slice(1), {
-      env: { PATH: path },
+      env: { PATH: path, ...(GOMAXPROCS !== undefined && { GOMAXPROCS }) },
       stdio: ['ignore', log, log],
       // A Ctrl-C is for the tests, which end it in their own order.
       detached: true,

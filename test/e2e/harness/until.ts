@@ -8,6 +8,6 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   const deadline = Date.now() + SECONDS * 1000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`Waited ${SECONDS} s in vain until ${what}`);
-    await sleep(20);
+    await sleep(20 * PATIENCE);
   }
 }
