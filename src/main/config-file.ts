@@ -1,7 +1,8 @@
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import { ConfigError, type GivenSetting } from './config.ts';
+import type { GivenSetting } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import type { SettingValue } from './settings.ts';
 
 /** Longest configuration that is looked at, in bytes. */

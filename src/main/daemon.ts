@@ -1,16 +1,22 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopology } from '../placement/topology.ts';
+import { FIRST_PLAN_STEPS, warmUpFirstPlan } from '../placement/warm-up.ts';
 import type { PluginConnection } from '../protocol/nri.ts';
 import { Host } from '../workers/host.ts';
+import type { HostThread } from '../workers/host-thread.ts';
 import { defaultWorkers, Planner } from '../workers/planner.ts';
 import type { Mailbox } from './actor.ts';
 import type { Admin } from './admin/admin.ts';
 import { Observations } from './admin/observations.ts';
+import { Afterwards } from './afterwards.ts';
 import type { RunOptions } from './cli/args.ts';
-import { ConfigError, loadConfig } from './config.ts';
-import { readConfig } from './config-file.ts';
+import { type Config, type GivenSetting, loadConfig } from './config.ts';
+import { ConfigError } from './config-error.ts';
+import { parseSettings, readConfig } from './config-file.ts';
 import { configVersion, watchConfig } from './config-watch.ts';
 import { logDecision } from './decision-log.ts';
+import { keepHeapSmall } from './heap.ts';
 import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
 import type { Policy } from './ledger/policy.ts';
@@ -22,22 +28,40 @@ import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
 import { Rules } from './rules.ts';
 import { VERSION } from './version.ts';
 
-const JOURNAL_RECORDS = 10_000;
+/** About 1 kB each. */
+const JOURNAL_RECORDS = 4000;
+/** The admin server is started when the runtime's first list is answered, or after this. */
+const START_ADMIN_MS = 1000;
 /** Unsolicited updates wait for the runtime's lock and take about 10 ms each. */
 const UPDATE_TIMEOUT_MS = 60_000;
+const WARM_UP_PAUSE_MS = 50;
 /** In a dry run nothing is looked at and nothing is put right. */
 const NO_COUNTS: ReconcilerCounts = { drifted: 0, repaired: 0, repairs: 0, reconnects: 0 };
+
+export interface DaemonHooks {
+  /** Told what nothing can be done about: TopologyError, ConfigError for a setting that does not fit the host. */
+  readonly fail: (error: unknown) => void;
+  /** Has the runtime list what it has. @returns whether that is possible */
+  readonly listAgain: () => boolean;
+}
 
 /** The parts that outlive connections, and how they are tied together: the only place that knows them all. */
 export class Daemon {
   readonly #options: RunOptions;
   readonly #mailbox: Mailbox;
   readonly #log: Log;
+  /** What the configuration file says at start. */
+  readonly #file: readonly GivenSetting[];
+  readonly #hooks: DaemonHooks;
+  /** The host is read, and the rules for it are made. */
+  #ready!: Promise<void>;
   readonly #startedAt = Date.now();
   /** Different for every process, also where all have the same id, as those of containers do. */
   readonly #instance = randomBytes(3).toString('hex');
   readonly #journal = new Journal(JOURNAL_RECORDS);
   readonly #observations = new Observations();
+  /** The runtime waits for answers: what is told of an event is told when its answer is written. */
+  readonly #afterwards = new Afterwards();
   #admin: Promise<Admin> | undefined;
   #host: Host | undefined;
   #rules!: Rules;
@@ -46,34 +70,58 @@ export class Daemon {
   #reconciler: Reconciler | undefined;
   #connection: PluginConnection | undefined;
   #runtime: RuntimeFacts | undefined;
+  #isConfigured = false;
+  #isActive = false;
+  #startAdminLater: NodeJS.Timeout | undefined;
+  #warmingUp: Promise<void> | undefined;
+  #isClosed = false;
   #endConfigWatch = (): void => {};
 
-  private constructor(options: RunOptions, mailbox: Mailbox, log: Log) {
+  private constructor(
+    options: RunOptions,
+    mailbox: Mailbox,
+    log: Log,
+    file: readonly GivenSetting[],
+    hooks: DaemonHooks,
+  ) {
     this.#options = options;
     this.#mailbox = mailbox;
     this.#log = log;
+    this.#file = file;
+    this.#hooks = hooks;
   }
 
   /**
-   * Reads host and configuration, so that what is wrong with them is known at start.
+   * Reads the configuration, and begins to read the host, which takes longer: what is wrong with them is known at start.
    *
    * @param mailbox all that changes the ledger goes through it
-   * @throws ConfigError, TopologyError
+   * @param hostThread the host's worker, which may still be starting
+   * @throws ConfigError
    */
-  static async start(options: RunOptions, mailbox: Mailbox, log: Log): Promise<Daemon> {
-    const daemon = new Daemon(options, mailbox, log);
-    await daemon.#start();
+  static async start(
+    options: RunOptions,
+    mailbox: Mailbox,
+    log: Log,
+    hostThread: HostThread,
+    hooks: DaemonHooks,
+  ): Promise<Daemon> {
+    const { configPath, sources } = options;
+    const version = configPath === undefined ? '' : await configVersion(configPath);
+    const file = configPath === undefined ? [] : await readConfig(configPath);
+    const { reconcile } = loadConfig({ ...sources, file });
+    const daemon = new Daemon(options, mailbox, log, file, hooks);
+    daemon.#ready = daemon.#readHost(hostThread, reconcile.hostInterval, version);
+    daemon.#ready.catch(hooks.fail);
     return daemon;
   }
 
-  async #start(): Promise<void> {
+  async #readHost(started: HostThread, hostInterval: number, version: string): Promise<void> {
     const log = this.#log;
     const { configPath, dryRun, sources, hostRoot } = this.#options;
-    const version = configPath === undefined ? '' : await configVersion(configPath);
-    const file = configPath === undefined ? [] : await readConfig(configPath);
     this.#host = new Host({
       hostRoot,
-      pollMs: loadConfig({ ...sources, file }).reconcile.hostInterval * 1000,
+      started,
+      pollMs: hostInterval * 1000,
       onTopology: (changed) =>
         this.#change('the CPUs of the host changed', () => this.#rules.setTopology(createTopology(changed))),
       onIncident: ({ kind, message }) => {
@@ -82,7 +130,8 @@ export class Daemon {
       },
     });
     const topology = createTopology(await this.#host.start());
-    this.#rules = new Rules(sources, topology, file);
+    keepHeapSmall();
+    this.#rules = new Rules(sources, topology, this.#file);
     if (configPath !== undefined) {
       this.#endConfigWatch = watchConfig(configPath, version, () => void this.#reload(configPath));
     }
@@ -92,23 +141,78 @@ export class Daemon {
       { version: VERSION, online: online.toString(), cores: cores.length, nodes: nodes.length, dryRun },
       'started',
     );
-    // Nothing waits for it: the runtime waits for the rest.
-    this.#admin = this.#startAdmin();
+    // Nothing waits for it, and the runtime waits for its list to be answered.
+    this.#startAdminLater = setTimeout(() => this.#startAdmin(), START_ADMIN_MS);
   }
 
   /**
-   * Applies the configuration that the runtime hands over, the first time making the ledger. A bad one later, after a
-   * reconnect, leaves the one in force.
+   * Applies the configuration that the runtime hands over. A bad one later, after a reconnect, leaves the one in force.
    *
+   * @returns the settings now in force
    * @throws ConfigError when the first one is wrong
    */
-  async configure(text: string, runtime: RuntimeFacts): Promise<Ledger> {
+  async configure(text: string, runtime: RuntimeFacts): Promise<Config> {
     this.#runtime = runtime;
-    const change = () => this.#rules.setNri(text, `configuration from ${runtime.name}`);
-    if (this.#ledger === undefined) this.#ledger = this.#createLedger(change());
-    else await this.#change('the runtime handed over its configuration', change);
-    this.#log.setDebug(this.#rules.config.debug);
+    const source = `configuration from ${runtime.name}`;
+    const change = () => this.#rules.setNri(text, source);
+    if (this.#isConfigured) {
+      await this.#ready;
+      await this.#change('the runtime handed over its configuration', change);
+      this.#log.setDebug(this.#rules.config.debug);
+      return this.#rules.config;
+    }
+    const nri = parseSettings(text, source);
+    const config = loadConfig({ ...this.#options.sources, file: this.#file, nri });
+    this.#isConfigured = true;
+    this.#inTurn(() => {
+      change();
+      this.#log.setDebug(this.#rules.config.debug);
+    });
+    return config;
+  }
+
+  /**
+   * Makes the ledger, if there is none: from now on this instance decides.
+   *
+   * The first time the host may still be being read. The turn waits for it, and the runtime's first event waits behind that
+   * in the mailbox: a listing of 1000 containers is received and decoded meanwhile, 60 ms earlier.
+   */
+  activate(): void {
+    this.#inTurn(() => {
+      this.#ledger ??= this.#createLedger(this.#rules.policy);
+    });
+  }
+
+  /**
+   * Forgets the ledger: another instance decides now, so what it knows is soon wrong. What turns are under way are finished
+   * first.
+   */
+  async standBy(): Promise<void> {
+    await this.#mailbox.run(() => {
+      this.#reconciler?.close();
+      void this.#planner?.close();
+      this.#reconciler = undefined;
+      this.#planner = undefined;
+      this.#ledger = undefined;
+    });
+    this.#observations.isInStep = false;
+  }
+
+  /** Whether this instance is the one on the node that operators are to find by its admin socket. */
+  setActive(isActive: boolean): void {
+    this.#isActive = isActive;
+    void this.#admin?.then((admin) => admin.setActive(isActive));
+  }
+
+  /** Undefined while another instance decides, and until the first configuration is there and the host is read. */
+  get ledger(): Ledger | undefined {
     return this.#ledger;
+  }
+
+  /** The settings in force, once the host is read. */
+  async settings(): Promise<Config> {
+    await this.#ready;
+    return this.#rules.config;
   }
 
   setConnection(connection: PluginConnection | undefined): void {
@@ -117,7 +221,9 @@ export class Daemon {
   }
 
   noteEvent(event: EventName, outcome: EventOutcome, ms: number): void {
-    this.#observations.noteEvent(event, outcome, ms);
+    if (this.#ledger === undefined) return;
+    this.#afterwards.do(() => this.#observations.noteEvent(event, outcome, ms));
+    if (event === 'synchronize') setImmediate(() => this.#useIdleTime());
   }
 
   noteAnswer(updates: readonly ContainerUpdate[]): void {
@@ -125,6 +231,8 @@ export class Daemon {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#startAdminLater);
     this.#endConfigWatch();
     this.#reconciler?.close();
     const admin = await this.#admin;
@@ -139,6 +247,15 @@ export class Daemon {
     } catch (error) {
       this.#keepConfiguration(error);
     }
+  }
+
+  /** Runs a turn once the host is read. What goes wrong ends the program. */
+  #inTurn(turn: () => void): void {
+    const whenReady = async () => {
+      await this.#ready;
+      turn();
+    };
+    Promise.resolve(this.#mailbox.run(whenReady)).catch(this.#hooks.fail);
   }
 
   /** Puts new rules in force in a turn of the ledger; wrong ones are reported and change nothing. */
@@ -163,7 +280,10 @@ export class Daemon {
     this.#planner = new Planner({
       workers: workers || defaultWorkers(),
       warm,
-      onResult: (result) => this.#observations.notePlan(result),
+      onResult: (result) => {
+        this.#observations.notePlan(result);
+        keepHeapSmall();
+      },
       onIncident: ({ kind, message }) => {
         this.#observations.noteIncident('planner', kind);
         logger.warn({ worker: 'planner', incident: kind }, message);
@@ -175,6 +295,7 @@ export class Daemon {
       journal: this.#journal,
       instance: this.#instance,
       now: () => performance.now(),
+      afterwards: this.#afterwards,
       onDecision: (record) => {
         logDecision(logger, record);
         this.#observations.noteDecision(record, ledger.entries);
@@ -184,10 +305,21 @@ export class Daemon {
     return ledger;
   }
 
-  async #startAdmin(): Promise<Admin> {
+  /** The runtime's list is answered: what could wait for that is done now. */
+  #useIdleTime(): void {
+    this.#startAdmin();
+    this.#warmingUp ??= warmUp();
+  }
+
+  #startAdmin(): void {
+    clearTimeout(this.#startAdminLater);
+    if (!this.#isClosed) this.#admin ??= this.#loadAdmin();
+  }
+
+  async #loadAdmin(): Promise<Admin> {
     const { Admin } = await import('./admin/admin.ts');
     const { pluginIndex, pluginName, dryRun, adminSocket, http } = this.#options;
-    return new Admin({
+    const admin = new Admin({
       socketPath: adminSocket,
       http,
       log: this.#log.logger,
@@ -209,8 +341,11 @@ export class Daemon {
         runtime: () => this.#runtime,
         planner: () => this.#planner?.stats,
         reconcile: () => this.#reconciler?.counts ?? NO_COUNTS,
+        isActive: () => this.#isActive,
       },
     });
+    admin.setActive(this.#isActive);
+    return admin;
   }
 
   #createReconciler(ledger: Ledger): Reconciler {
@@ -227,13 +362,16 @@ export class Daemon {
           if (this.#connection === undefined) throw new Error('not connected to the runtime');
           await this.#connection.updateContainers({ update: updates.map(updateMessage) }, UPDATE_TIMEOUT_MS);
         },
-        reconnect: () => {
-          // The connection that a runtime hands over cannot be made anew.
-          if (this.#connection === undefined || this.#options.socketDescriptor !== undefined) return false;
-          this.#connection.close();
-          return true;
-        },
+        reconnect: () => this.#hooks.listAgain(),
       },
     });
+  }
+}
+
+/** Makes the first large reassignment nearly as fast as later ones, in steps between which the runtime is served. */
+async function warmUp(): Promise<void> {
+  for (let step = 0; step < FIRST_PLAN_STEPS; step++) {
+    await sleep(WARM_UP_PAUSE_MS, undefined, { ref: false });
+    warmUpFirstPlan(step);
   }
 }

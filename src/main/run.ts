@@ -1,8 +1,10 @@
+import { dirname } from 'node:path';
 import { Mailbox } from './actor.ts';
 import type { RunOptions } from './cli/args.ts';
 import type { Daemon } from './daemon.ts';
-import { stayConnected } from './nri/connection.ts';
-import { Session } from './nri/session.ts';
+import { Lease } from './lease/lease.ts';
+import { Presence } from './presence.ts';
+import { VERSION } from './version.ts';
 
 /**
  * Runs the plugin until SIGTERM or SIGINT, or, launched by the runtime, until its connection ends.
@@ -15,10 +17,11 @@ import { Session } from './nri/session.ts';
  */
 export async function runPlugin(options: RunOptions): Promise<number> {
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   let failure: unknown;
   const fail = (error: unknown): void => {
-    failure ??= error;
+    // What fails because all is being stopped is no failure.
+    if (stop.signal.aborted) return;
+    failure = error;
     stop.abort();
   };
 
@@ -26,45 +29,45 @@ export async function runPlugin(options: RunOptions): Promise<number> {
   const attempted = new Promise<void>((resolve) => {
     onAttempt = resolve;
   });
+  // Its thread takes longest to start: as early as can be, 15 ms before what it works for is loaded.
+  const hostThread = attempted.then(async () =>
+    (await import('../workers/host.ts')).startHostThread(options.hostRoot),
+  );
   const log = attempted.then(async () => (await import('./log.ts')).openLog(options.log));
   const logger = log.then((opened) => opened.logger);
   const mailbox = new Mailbox();
   let daemon: Daemon | undefined;
   const started = log.then(async (opened) => {
     const { Daemon } = await import('./daemon.ts');
-    daemon = await Daemon.start(options, mailbox, opened);
+    daemon = await Daemon.start(options, mailbox, opened, await hostThread, {
+      fail,
+      listAgain: () => presence.listAgain(),
+    });
     return daemon;
   });
   started.catch(fail);
 
-  await stayConnected({
-    socket: options.socketPath,
-    fd: options.socketDescriptor,
-    pluginName: options.pluginName,
-    pluginIndex: options.pluginIndex,
+  const lease = new Lease({
+    folder: options.dryRun ? undefined : dirname(options.adminSocket),
+    version: VERSION,
+    launched: options.socketDescriptor !== undefined,
     log: logger,
-    signal: stop.signal,
-    onAttempt,
-    onConnection: (connection) => void started.then((ready) => ready.setConnection(connection), fail),
-    session: () =>
-      new Session({
-        log: logger,
-        mailbox,
-        configure: async (text, runtime) => {
-          const ready = await started;
-          try {
-            return await ready.configure(text, runtime);
-          } catch (error) {
-            fail(error);
-            throw error;
-          }
-        },
-        onAnswer: (updates) => daemon?.noteAnswer(updates),
-        onEvent: (event, outcome, ms) => daemon?.noteEvent(event, outcome, ms),
-        dryRun: options.dryRun,
-        now: () => performance.now(),
-      }),
+    isConnected: () => presence.isConnected,
+    onRole: async (role) => {
+      // While another instance decides, nothing is attempted before all is loaded.
+      if (role !== 'active') onAttempt();
+      const ready = await started.catch(() => undefined);
+      ready?.setActive(role === 'active');
+      if (role === 'standby') await ready?.standBy();
+    },
   });
+  const presence = new Presence({ options, lease, mailbox, log: logger, daemon: started, onAttempt, fail });
+  const end = (): void => void lease.close().then(() => stop.abort());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+  stop.signal.addEventListener('abort', () => void lease.close());
+  await presence.last(stop.signal);
+  stop.abort();
+  await lease.close();
   await started.catch(fail);
   await daemon?.close();
   if (failure === undefined) (await logger).info('stopped');

@@ -9,6 +9,7 @@ export class Cpuset {
 
   readonly #words: Uint32Array;
   #size = -1;
+  #hash: number | undefined;
   #text: string | undefined;
 
   private constructor(words: Uint32Array) {
@@ -67,6 +68,16 @@ export class Cpuset {
       this.#size = size;
     }
     return this.#size;
+  }
+
+  /** A number that equal sets share, and hardly any others do. */
+  get hash(): number {
+    if (this.#hash === undefined) {
+      let hash = 0;
+      for (const word of this.#words) hash = (Math.imul(hash, 31) + word) | 0;
+      this.#hash = hash;
+    }
+    return this.#hash;
   }
 
   get isEmpty(): boolean {

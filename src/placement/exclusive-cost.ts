@@ -49,23 +49,33 @@ export type ExclusiveCriterion =
 
 const WHOLE_CORES = ['brokenCpus', 'splitCores', 'foreignCpus', 'coreKinds'] as const;
 const CLOSE_NODES = ['nodes', 'packages', 'nodeDistance'] as const;
-const FIT = [
-  'llcs',
-  'cpu0',
-  'llcCoresLeft',
-  'nodeCoresLeft',
-  'packageCoresLeft',
-  'cores',
-  'notJoining',
-] as const;
-const CRITERIA: Readonly<Record<ExclusiveRequest['priority'], readonly ExclusiveCriterion[]>> = {
-  siblings: ['notPreferred', ...WHOLE_CORES, ...CLOSE_NODES, ...FIT],
-  numa: ['notPreferred', ...CLOSE_NODES, ...WHOLE_CORES, ...FIT],
+const FEW_CACHES = ['llcs', 'cpu0'] as const;
+const FIT = ['llcCoresLeft', 'nodeCoresLeft', 'packageCoresLeft', 'cores', 'notJoining'] as const;
+/** The criteria by which an answer is good; the others only decide among answers that are as good. */
+const GOOD = {
+  siblings: ['notPreferred', ...WHOLE_CORES, ...CLOSE_NODES, ...FEW_CACHES],
+  numa: ['notPreferred', ...CLOSE_NODES, ...WHOLE_CORES, ...FEW_CACHES],
+} as const;
+
+type GoodCriterion = (typeof GOOD)['siblings'][number];
+
+/** What no answer is better than. */
+const BEST: Readonly<Record<GoodCriterion, number>> = {
+  notPreferred: 0,
+  brokenCpus: 0,
+  splitCores: 0,
+  foreignCpus: 0,
+  coreKinds: 1,
+  nodes: 1,
+  packages: 1,
+  nodeDistance: 0,
+  llcs: 1,
+  cpu0: 0,
 };
 
 /** The criteria in the order in which they decide: the names of the positions of `exclusiveCost`. */
 export function exclusiveCriteria(priority: ExclusiveRequest['priority']): readonly ExclusiveCriterion[] {
-  return CRITERIA[priority];
+  return [...GOOD[priority], ...FIT];
 }
 
 /** The cost of an answer, by criterion in the order of `exclusiveCriteria`; lowest ids, the last criterion, apart. */
@@ -74,13 +84,29 @@ export function exclusiveCost(
   request: ExclusiveRequest,
   chosen: Cpuset,
 ): readonly number[] {
-  const { taken, held = Cpuset.EMPTY, samePod = Cpuset.EMPTY, preferred, joining } = request;
+  const { joining } = request;
+  const left = request.free.minus(chosen);
+  const coresLeft = topology.cores.filter((core) => core.isSubsetOf(left)).map((core) => core.first);
+  const leftIn = (domainOf: Int32Array) => {
+    const used = positionsOf(domainOf, chosen);
+    return coresLeft.filter((cpu) => used.has(domainOf[cpu]!)).length;
+  };
+  const values: Record<(typeof FIT)[number], number> = {
+    llcCoresLeft: leftIn(topology.llcOf),
+    nodeCoresLeft: leftIn(topology.nodeOf),
+    packageCoresLeft: leftIn(topology.packageOf),
+    cores: positionsOf(topology.coreOf, chosen).size,
+    notJoining: joining === undefined ? 0 : chosen.size - chosen.countCommon(joining),
+  };
+  return [...goodCost(topology, request, chosen), ...FIT.map((criterion) => values[criterion])];
+}
+
+/** The part of the cost that says how good an answer is: by whole cores, nodes, LLCs and sparing CPU 0. */
+export function goodCost(topology: Topology, request: ExclusiveRequest, chosen: Cpuset): readonly number[] {
+  const { taken, held = Cpuset.EMPTY, samePod = Cpuset.EMPTY, preferred } = request;
   const foreign = taken.minus(samePod);
   const cores = positionsOf(topology.coreOf, chosen);
-  const llcs = positionsOf(topology.llcOf, chosen);
   const nodes = positionsOf(topology.nodeOf, chosen);
-  const packages = positionsOf(topology.packageOf, chosen);
-
   let brokenCpus = 0;
   let splitCores = 0;
   let foreignCpus = 0;
@@ -92,30 +118,25 @@ export function exclusiveCost(
     if (!core.intersects(taken) && !core.intersects(held)) splitCores++;
     if (core.intersects(foreign)) foreignCpus += cpus;
   }
-
-  const left = request.free.minus(chosen);
-  const coresLeft = topology.cores.filter((core) => core.isSubsetOf(left)).map((core) => core.first);
-  const leftIn = (domainOf: Int32Array, used: ReadonlySet<number>) =>
-    coresLeft.filter((cpu) => used.has(domainOf[cpu]!)).length;
-
-  const values: Record<ExclusiveCriterion, number> = {
-    notPreferred: preferred === undefined ? 0 : chosen.size - chosen.countCommon(preferred),
+  const values: Record<GoodCriterion, number> = {
+    notPreferred:
+      preferred === undefined || preferred.isEmpty ? 0 : chosen.size - chosen.countCommon(preferred),
     brokenCpus,
     splitCores,
     foreignCpus,
     coreKinds: positionsOf(topology.kindOf, chosen).size,
     nodes: nodes.size,
-    packages: packages.size,
+    packages: positionsOf(topology.packageOf, chosen).size,
     nodeDistance: nodeDistance(topology, [...nodes]),
-    llcs: llcs.size,
+    llcs: positionsOf(topology.llcOf, chosen).size,
     cpu0: cores.has(topology.coreOf[0] ?? -1) ? 1 : 0,
-    llcCoresLeft: leftIn(topology.llcOf, llcs),
-    nodeCoresLeft: leftIn(topology.nodeOf, nodes),
-    packageCoresLeft: leftIn(topology.packageOf, packages),
-    cores: cores.size,
-    notJoining: joining === undefined ? 0 : chosen.size - chosen.countCommon(joining),
   };
-  return exclusiveCriteria(request.priority).map((criterion) => values[criterion]);
+  return GOOD[request.priority].map((criterion) => values[criterion]);
+}
+
+/** The least that `goodCost` can be, on any host and for any request. */
+export function leastGoodCost(priority: ExclusiveRequest['priority']): readonly number[] {
+  return GOOD[priority].map((criterion) => BEST[criterion]);
 }
 
 /**

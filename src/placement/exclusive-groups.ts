@@ -22,6 +22,8 @@ export interface PricedGroup extends CoreGroup {
 export interface Search {
   readonly topology: Topology;
   readonly siblingsFirst: boolean;
+  /** CPUs in the answer. */
+  readonly count: number;
   readonly survey: Survey;
   readonly scale: CostScale;
   readonly limits: TableLimits;
@@ -76,6 +78,11 @@ export class GroupSet {
     return new GroupSet(this.#search, this, group);
   }
 
+  /** As `bound` of the set with that group, or less, without making one: most are only made to be dropped. */
+  boundWith(group: PricedGroup): readonly number[] {
+    return this.#firstCriteria(this.#search.leastBroken, group);
+  }
+
   /** The cost of the best answer that uses no other groups, lowest ids included; undefined if there is none of interest. */
   cost(): readonly number[] | undefined {
     const { survey, scale, limits, demand } = this.#search;
@@ -97,10 +104,14 @@ export class GroupSet {
     ];
   }
 
-  #firstCriteria(broken: number): readonly number[] {
-    const wholeCores = [broken, this.#kinds.length];
-    const closeNodes = [this.#nodes.length, this.#packages.length, this.#distance];
-    return this.#search.siblingsFirst ? [...wholeCores, ...closeNodes] : [...closeNodes, ...wholeCores];
+  /** @param added counted as if it were part of the set, except for distances */
+  #firstCriteria(broken: number, added?: PricedGroup): readonly number[] {
+    const kinds = countWith(this.#kinds, added?.kind);
+    const nodes = countWith(this.#nodes, added?.node);
+    const packages = countWith(this.#packages, added?.package);
+    return this.#search.siblingsFirst
+      ? [broken, kinds, nodes, packages, this.#distance]
+      : [nodes, packages, this.#distance, broken, kinds];
   }
 
   #tableOfAll(): CostTable {
@@ -121,6 +132,10 @@ export function addSupply(a: Supply, b: Supply): Supply {
 
 export function covers(supply: Supply, demand: Supply): boolean {
   return supply.cpus >= demand.cpus && supply.wholeCpus >= demand.wholeCpus;
+}
+
+function countWith(positions: readonly number[], added: number | undefined): number {
+  return positions.length + (added === undefined || positions.includes(added) ? 0 : 1);
 }
 
 function including(positions: readonly number[], position: number): readonly number[] {

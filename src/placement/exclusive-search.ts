@@ -13,6 +13,7 @@ import {
   combineAll,
   costScale,
   runTable,
+  shapeTable,
   surcharge,
   type TableLimits,
 } from './exclusive-table.ts';
@@ -38,7 +39,7 @@ export function bestGroups(
   const scale = costScale(request.count, topology.llcs.length);
   const unlimited: TableLimits = { need, ceiling: Number.POSITIVE_INFINITY };
   const everywhere = combineAll(
-    survey.runs.map((run) => runTable(run, scale, unlimited)),
+    Array.from(survey.shapes, ({ shape, cores }) => shapeTable(shape, cores, scale, unlimited)),
     unlimited,
   );
   const leastHigh = everywhere.high[need];
@@ -47,6 +48,7 @@ export function bestGroups(
   const search: Search = {
     topology,
     siblingsFirst,
+    count: request.count,
     survey,
     scale,
     limits: siblingsFirst ? { need, ceiling: leastHigh + scale.foreignCpus } : unlimited,
@@ -91,7 +93,10 @@ function bestSet(start: GroupSet, optional: readonly PricedGroup[], demand: Supp
   while (level.length > 0) {
     const larger = level
       .flatMap(({ set, next }) =>
-        optional.slice(next).map((group, index) => ({ set: set.with(group), next: next + index + 1 })),
+        optional.slice(next).flatMap((group, index) => {
+          const isHopeless = compareCosts(set.boundWith(group), bestCost) > 0;
+          return isHopeless ? [] : [{ set: set.with(group), next: next + index + 1 }];
+        }),
       )
       .filter(({ set, next }) => isHopeful(set) && covers(addSupply(set.supply, supplyFrom[next]!), demand))
       .sort((a, b) => groupsMissing(a.set) - groupsMissing(b.set) || compareCosts(a.set.bound, b.set.bound));
@@ -117,20 +122,41 @@ function firstAnswer(start: GroupSet, optional: readonly PricedGroup[]): [GroupS
   return [set, cost];
 }
 
+/** The tables of groups, by number of CPUs in the answer and CPUs to choose. */
+const pricedGroups = new WeakMap<CoreGroup, Map<string, Pick<PricedGroup, 'table' | 'supply'>>>();
+
+/** A group with its costs, which are worked out once for each group and number of CPUs. */
 function priced(search: Search, group: CoreGroup, position: number): PricedGroup {
-  const { survey, scale, limits, siblingsFirst } = search;
-  const tables = group.domains.map((domain) => {
+  const { limits, siblingsFirst, count } = search;
+  let prices = pricedGroups.get(group);
+  if (prices === undefined) {
+    prices = new Map();
+    pricedGroups.set(group, prices);
+  }
+  const key = `${count} ${limits.need} ${siblingsFirst}`;
+  let price = prices.get(key);
+  if (price === undefined) {
+    price = priceOf(search, group);
+    prices.set(key, price);
+  }
+  return { ...group, ...price, position };
+}
+
+function priceOf(search: Search, group: CoreGroup): Pick<PricedGroup, 'table' | 'supply'> {
+  const { scale, siblingsFirst } = search;
+  const limits: TableLimits = { need: search.limits.need, ceiling: Number.POSITIVE_INFINITY };
+  const tables = group.domains.map(({ runs, wholeFree, isFixed }) => {
     const cores = combineAll(
-      domain.runs.map((run) => runTable(run, scale, limits)),
+      runs.map((run) => runTable(run, scale, limits)),
       limits,
     );
     if (group.sharedLlc >= 0) return cores;
-    return surcharge(cores, scale.llcs, survey.freeInLlc[domain.llc]! * scale.llcCoresLeft, domain.isFixed);
+    return surcharge(cores, scale.llcs, wholeFree * scale.llcCoresLeft, isFixed);
   });
   const table = combineAll(tables, limits);
   const cpus = table.reach;
   // In a group with fixed CPUs no entry may be free of broken ones, so all its CPUs count.
   const countsWhole = siblingsFirst && !group.isFixed;
   const wholeCpus = countsWhole ? table.high.findLastIndex((cost) => cost < scale.brokenCpus) : cpus;
-  return { ...group, position, table, supply: { cpus, wholeCpus } };
+  return { table, supply: { cpus, wholeCpus } };
 }

@@ -37,7 +37,7 @@ export interface CostTable {
   readonly low: readonly number[];
   /** The highest number of CPUs that is neither. */
   readonly reach: number;
-  /** What the table was made from; undefined for the table of no cores. */
+  /** What the table was made from; undefined where that is no matter. */
   readonly source: CoreRun | readonly [CostTable, CostTable] | undefined;
 }
 
@@ -94,14 +94,23 @@ export function runTable(run: CoreRun, scale: CostScale, limits: TableLimits): C
 }
 
 function filledTable(run: CoreRun, scale: CostScale, limits: TableLimits): CostTable {
-  const { shape, cores } = run;
-  const most = Math.min(shape.open * cores.length, limits.need);
+  return { ...shapeTable(run.shape, run.cores.length, scale, limits), source: run };
+}
+
+/** The table of a number of cores of one shape, each filled after the other. */
+export function shapeTable(
+  shape: CoreShape,
+  cores: number,
+  scale: CostScale,
+  limits: TableLimits,
+): CostTable {
+  const most = Math.min(shape.open * cores, limits.need);
   const [high, low] = [infinite(most), infinite(most)];
   for (let cpus = 0; cpus <= most; cpus++) {
     const full = Math.floor(cpus / shape.open);
     const rest = cpus % shape.open;
     const partial = rest > 0 ? 1 : 0;
-    const untouched = cores.length - full - partial;
+    const untouched = cores - full - partial;
     const total = (costOf: typeof highOfCore) =>
       full * costOf(shape, shape.open, scale) +
       partial * costOf(shape, rest, scale) +
@@ -111,7 +120,7 @@ function filledTable(run: CoreRun, scale: CostScale, limits: TableLimits): CostT
     high[cpus] = sum;
     low[cpus] = total(lowOfCore);
   }
-  return tableOf(high, low, run);
+  return tableOf(high, low, undefined);
 }
 
 function highOfCore(shape: CoreShape, cpus: number, scale: CostScale): number {

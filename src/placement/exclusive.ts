@@ -1,5 +1,12 @@
 import { Cpuset } from './cpuset.ts';
-import { compareCosts, type ExclusiveRequest, exclusiveCost, exclusiveCriteria } from './exclusive-cost.ts';
+import {
+  compareCosts,
+  type ExclusiveRequest,
+  exclusiveCost,
+  exclusiveCriteria,
+  goodCost,
+  leastGoodCost,
+} from './exclusive-cost.ts';
 import { bestGroups } from './exclusive-search.ts';
 import { survey } from './exclusive-survey.ts';
 import { distribute } from './exclusive-table.ts';
@@ -22,10 +29,11 @@ export function chooseExclusive(topology: Topology, request: ExclusiveRequest): 
   // "As many preferred CPUs as possible": either they are all in the answer, or nothing else is.
   const onlyPreferred = held.size + preferred.size > count;
   const fixed = onlyPreferred ? held : held.union(preferred);
-  const open = onlyPreferred ? preferred : free.minus(preferred);
   const need = count - fixed.size;
   if (need < 0) return undefined;
   if (need === 0) return fixed;
+  const open = onlyPreferred ? preferred : free.minus(preferred);
+  if (need >= open.size) return need === open.size ? fixed.union(open) : undefined;
 
   const table = bestGroups(topology, request, survey(topology, request, open, fixed), need);
   if (table === undefined) return undefined;
@@ -46,21 +54,16 @@ export function chooseExclusive(topology: Topology, request: ExclusiveRequest): 
 /**
  * Whether `previous`, the CPUs that a container had before, may be given to it again: they fit the request, and no other
  * answer is better by whole cores, nodes, LLCs or sparing CPU 0. Fit and ids do not count.
- *
- * @param best what `chooseExclusive` answers to the request, for callers that know it already
  */
-export function stillAsGood(
-  topology: Topology,
-  request: ExclusiveRequest,
-  previous: Cpuset,
-  best = chooseExclusive(topology, request),
-): boolean {
-  const { free, count, held = Cpuset.EMPTY } = request;
-  if (best === undefined || previous.size !== count) return false;
+export function stillAsGood(topology: Topology, request: ExclusiveRequest, previous: Cpuset): boolean {
+  const { free, count, held = Cpuset.EMPTY, priority } = request;
+  if (previous.size !== count) return false;
   if (!held.isSubsetOf(previous) || !previous.minus(held).isSubsetOf(free)) return false;
-  const decisive = exclusiveCriteria(request.priority).indexOf('cpu0') + 1;
-  const cost = exclusiveCost(topology, request, previous).slice(0, decisive);
-  return compareCosts(cost, exclusiveCost(topology, request, best)) <= 0;
+  const cost = goodCost(topology, request, previous);
+  // Most answers are whole cores of one cache, and nothing needs to be looked for.
+  if (compareCosts(cost, leastGoodCost(priority)) <= 0) return true;
+  const best = chooseExclusive(topology, request);
+  return best !== undefined && compareCosts(cost, goodCost(topology, request, best)) <= 0;
 }
 
 /** Up to `count` CPUs of one core, those that wait to join the pool first. */

@@ -1,5 +1,5 @@
 import { padded, setBit } from './bits.ts';
-import { type CoreLayout, createCoreLayout } from './core-layout.ts';
+import { type CoreLayout, coreLayoutOf } from './core-layout.ts';
 import { type ReassignRequest, usableCpus } from './plan.ts';
 import type { Topology } from './topology.ts';
 
@@ -62,7 +62,7 @@ export function createInstance(topology: Topology, request: ReassignRequest): In
     return words;
   });
 
-  const layout = createCoreLayout(topology);
+  const layout = coreLayoutOf(topology);
   const holdings = victims.map((_, victim) => describeHolding(topology, request, layout, victim));
   const home = new Int32Array(size).fill(-1);
   const wasOn = new Uint8Array(victims.length * layout.nodeCount);

@@ -15,8 +15,8 @@ const FIRST_FRAME_PAYLOAD = 4096;
 /** Bytes that may wait for the other side to read them before it is given up. */
 const MAX_UNREAD = 16 * MAX_FRAME_PAYLOAD;
 
-/** Gets a channel's bytes in order, cut anywhere. */
-export type Receiver = (chunk: Buffer) => void;
+/** Gets a channel's bytes in order, cut anywhere: those of `chunk` from `start` up to but not including `end`. */
+export type Receiver = (chunk: Buffer, start: number, end: number) => void;
 
 /**
  * Several channels over one socket. Each frame is
@@ -128,7 +128,7 @@ export class Mux {
   #readFrame(chunk: Buffer, start: number): number {
     let offset = start;
     if (this.#missing === 0) {
-      offset = this.#header.fill(chunk, offset);
+      offset = this.#header.fill(chunk, offset, chunk.length);
       if (!this.#header.isComplete) return offset;
       this.#header.reset();
       const length = this.#header.bytes.readUInt32BE(4);
@@ -139,7 +139,7 @@ export class Mux {
     }
     const end = Math.min(offset + this.#missing, chunk.length);
     this.#missing -= end - offset;
-    if (end > offset) this.#receivers.get(this.#header.bytes.readUInt32BE(0))?.(chunk.subarray(offset, end));
+    if (end > offset) this.#receivers.get(this.#header.bytes.readUInt32BE(0))?.(chunk, offset, end);
     return end;
   }
 }

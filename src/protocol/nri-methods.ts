@@ -19,7 +19,7 @@ import {
   UpdateContainersRequest,
   UpdateContainersResponse,
 } from './generated/nri.js';
-import { encode, type MessageType, type PartialMessage } from './protobuf.ts';
+import { decode, encode, type MessageType, type PartialMessage } from './protobuf.ts';
 import type { Method, TtrpcClient } from './ttrpc.ts';
 
 export const PLUGIN_SERVICE = 'nri.pkg.api.v1alpha1.Plugin';
@@ -82,7 +82,7 @@ export function serve<Req, Res>(
 
 function decodeRequest<T>(type: MessageType<T>, name: string, payload: Uint8Array): T {
   try {
-    return type.decode(payload);
+    return decode(type, payload);
   } catch (error) {
     throw new TtrpcStatusError(
       StatusCode.INVALID_ARGUMENT,
@@ -100,7 +100,7 @@ export async function call<Req, Res>(
 ): Promise<Res> {
   const payload = await client.call(name, encode(request, message), timeoutMs);
   try {
-    return response.decode(payload);
+    return decode(response, payload);
   } catch (error) {
     throw new ProtocolError(`the answer to ${name} is malformed: ${(error as Error).message}`);
   }

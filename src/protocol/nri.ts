@@ -150,15 +150,12 @@ function pluginMethods(handlers: PluginHandlers): ReadonlyMap<string, Method> {
 }
 
 /** Runtimes with NRI before 0.12 deliver events without an answer this way. */
-function handleStateChange(
-  handlers: PluginHandlers,
-  { event, pod, container }: StateChangeEvent,
-): Answer<Empty> {
+function handleStateChange(handlers: PluginHandlers, { event, container }: StateChangeEvent): Answer<Empty> {
   switch (event) {
     case Event.STOP_CONTAINER:
-      return handlers.stopContainer({ pod, container });
+      return handlers.stopContainer({ container });
     case Event.REMOVE_CONTAINER:
-      return handlers.removeContainer({ pod, container });
+      return handlers.removeContainer({ container });
     default:
       return {};
   }

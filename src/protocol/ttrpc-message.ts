@@ -12,9 +12,15 @@ export const REQUEST = 1;
 export const RESPONSE = 2;
 export const STREAM_DATA = 3;
 
+/**
+ * Memory for messages that arrive in pieces, as those of most events do: they are longer than the first frame. It is kept, as
+ * setting it aside anew took longer than decoding what is in it.
+ */
+const KEPT_MEMORY = 64 * 1024;
+
 /** What a MessageReader tells of. */
 export interface MessageReceiver {
-  /** A message has arrived. `data` may share memory with the socket's buffer. */
+  /** A message has arrived. `data` is good until this returns: its memory is used again. */
   message(type: number, stream: number, data: Buffer): void;
   /** A message over the limit has begun; its data is skipped. */
   oversized(stream: number, size: number): void;
@@ -39,6 +45,7 @@ export class MessageReader {
   /** The data of a message that arrives in pieces, and how much of it is there. */
   #data: Buffer | undefined;
   #filled = 0;
+  #memory: Buffer | undefined;
   /** Bytes of an oversized message still to be skipped. */
   #skip = 0;
 
@@ -46,16 +53,16 @@ export class MessageReader {
     this.#receiver = receiver;
   }
 
-  read(chunk: Buffer): void {
-    for (let offset = 0; offset < chunk.length; ) {
-      if (this.#skip > 0) offset = this.#skipData(chunk, offset);
-      else if (this.#data !== undefined) offset = this.#continueData(this.#data, chunk, offset);
-      else offset = this.#beginMessage(chunk, offset);
+  read(chunk: Buffer, start: number, chunkEnd: number): void {
+    for (let offset = start; offset < chunkEnd; ) {
+      if (this.#skip > 0) offset = this.#skipData(offset, chunkEnd);
+      else if (this.#data !== undefined) offset = this.#continueData(this.#data, chunk, offset, chunkEnd);
+      else offset = this.#beginMessage(chunk, offset, chunkEnd);
     }
   }
 
-  #beginMessage(chunk: Buffer, start: number): number {
-    const offset = this.#header.fill(chunk, start);
+  #beginMessage(chunk: Buffer, start: number, chunkEnd: number): number {
+    const offset = this.#header.fill(chunk, start, chunkEnd);
     if (!this.#header.isComplete) return offset;
     const length = this.#header.bytes.readUInt32BE(0);
     if (length > MAX_MESSAGE_DATA) {
@@ -65,17 +72,23 @@ export class MessageReader {
       return offset;
     }
     const end = offset + length;
-    if (end <= chunk.length) {
+    if (end <= chunkEnd) {
       this.#deliver(chunk.subarray(offset, end));
       return end;
     }
-    this.#data = Buffer.allocUnsafe(length);
-    this.#filled = chunk.copy(this.#data, 0, offset);
-    return chunk.length;
+    this.#data = this.#memoryFor(length);
+    this.#filled = chunk.copy(this.#data, 0, offset, chunkEnd);
+    return chunkEnd;
   }
 
-  #continueData(data: Buffer, chunk: Buffer, offset: number): number {
-    const taken = chunk.copy(data, this.#filled, offset);
+  #memoryFor(length: number): Buffer {
+    if (length > KEPT_MEMORY) return Buffer.allocUnsafe(length);
+    this.#memory ??= Buffer.allocUnsafeSlow(KEPT_MEMORY);
+    return this.#memory.subarray(0, length);
+  }
+
+  #continueData(data: Buffer, chunk: Buffer, offset: number, chunkEnd: number): number {
+    const taken = chunk.copy(data, this.#filled, offset, chunkEnd);
     this.#filled += taken;
     if (this.#filled === data.length) {
       this.#data = undefined;
@@ -84,8 +97,8 @@ export class MessageReader {
     return offset + taken;
   }
 
-  #skipData(chunk: Buffer, offset: number): number {
-    const skipped = Math.min(this.#skip, chunk.length - offset);
+  #skipData(offset: number, chunkEnd: number): number {
+    const skipped = Math.min(this.#skip, chunkEnd - offset);
     this.#skip -= skipped;
     return offset + skipped;
   }

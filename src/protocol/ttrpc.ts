@@ -7,6 +7,7 @@ import {
 } from './errors.ts';
 import { Request, Response } from './generated/ttrpc.js';
 import type { Mux } from './mux.ts';
+import { decode } from './protobuf.ts';
 import {
   encodeMessage,
   MessageReader,
@@ -20,7 +21,10 @@ import {
 /** The longest error text that is sent, in characters: it ends up in a pod's events. */
 const MAX_STATUS_MESSAGE = 4096;
 
-/** Answers one method: takes the encoded request, returns the encoded response. A TtrpcStatusError chooses the status. */
+/**
+ * Answers one method: takes the encoded request, whose bytes are there until it returns, and returns the encoded response. A
+ * TtrpcStatusError chooses the status.
+ */
 export type Method = (payload: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 /** Serves one service on a channel. Requests may overlap; each is answered when its method is done. */
@@ -37,7 +41,7 @@ export class TtrpcServer implements MessageReceiver {
     this.#service = service;
     this.#methods = methods;
     const reader = new MessageReader(this);
-    mux.open(channel, (chunk) => reader.read(chunk));
+    mux.open(channel, (chunk, start, end) => reader.read(chunk, start, end));
   }
 
   oversized(stream: number, size: number): void {
@@ -92,7 +96,7 @@ export class TtrpcServer implements MessageReceiver {
 
 function decodeRequest(data: Buffer): Request {
   try {
-    return Request.decode(data);
+    return decode(Request, data);
   } catch (error) {
     throw invalid(`not a ttrpc request: ${(error as Error).message}`);
   }
@@ -125,7 +129,7 @@ export class TtrpcClient implements MessageReceiver {
     this.#channel = channel;
     this.#service = service;
     const reader = new MessageReader(this);
-    mux.open(channel, (chunk) => reader.read(chunk));
+    mux.open(channel, (chunk, start, end) => reader.read(chunk, start, end));
     mux.closed.then((reason) => {
       for (const stream of this.#pending.keys()) this.#take(stream)?.reject(closedError(reason));
     });
@@ -164,7 +168,7 @@ export class TtrpcClient implements MessageReceiver {
     try {
       if (type !== RESPONSE) throw new ProtocolError(`a call was answered with a message of type ${type}`);
       const { status, payload } = decodeResponse(data);
-      if (status === null || status.code === StatusCode.OK) call.resolve(payload);
+      if (status === null || status.code === StatusCode.OK) call.resolve(Buffer.from(payload));
       else call.reject(new TtrpcStatusError(status.code, status.message));
     } catch (error) {
       call.reject(error as Error);
@@ -183,7 +187,7 @@ export class TtrpcClient implements MessageReceiver {
 
 function decodeResponse(data: Buffer): Response {
   try {
-    return Response.decode(data);
+    return decode(Response, data);
   } catch (error) {
     throw new ProtocolError(`not a ttrpc response: ${(error as Error).message}`);
   }

@@ -17,8 +17,8 @@ export interface CallFailure {
 
 export type CallOutcome<T> = { readonly kind: 'answer'; readonly value: T } | CallFailure;
 
-/** In MiB: twice what the topology of 8192 CPUs takes. Bounds that set nothing aside. */
-const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
+/** In MiB: twice what the topology of 8192 CPUs takes. The young generation keeps what it has grown to: 1 of it saves 3. */
+const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1 };
 
 /**
  * One host worker from start to end. Every call to it settles: with its answer, at its deadline or with the thread's end,

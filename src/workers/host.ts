@@ -23,6 +23,13 @@ export interface HostOptions {
   readonly callTimeoutMs?: number;
   /** Where the worker starts, if not in this project's own file. */
   readonly file?: WorkerFile;
+  /** A worker for this host that was started before all this was known; it is the first one. */
+  readonly started?: HostThread;
+}
+
+/** Starts a worker for a host, to be handed to a `Host` later: it loads its program meanwhile. */
+export function startHostThread(hostRoot: string, file = workerFile('host')): HostThread {
+  return new HostThread(file, { hostRoot });
 }
 
 /** The host worker cannot be started, or does not work: says why. */
@@ -63,7 +70,8 @@ export class Host {
    * @throws HostWorkerError when the worker cannot be started or does not answer; it is not tried again
    */
   async start(): Promise<TopologyParts> {
-    const thread = this.#startThread();
+    const thread = this.#options.started ?? this.#startThread();
+    this.#thread = thread;
     const outcome = await thread.call((service) => service.readHost(undefined), this.#startTimeoutMs);
     // Only with marks can the answer be that nothing has changed.
     const reading = outcome.kind === 'answer' ? outcome.value! : outcome;
@@ -105,8 +113,7 @@ export class Host {
   }
 
   #startThread(): HostThread {
-    const { hostRoot, file = workerFile('host') } = this.#options;
-    this.#thread = new HostThread(file, { hostRoot });
+    this.#thread = startHostThread(this.#options.hostRoot, this.#options.file);
     return this.#thread;
   }
 

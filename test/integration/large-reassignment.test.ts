@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { pino } from 'pino';
 import { Mailbox } from '../../src/main/actor.ts';
+import { DEFAULT_CONFIG } from '../../src/main/config.ts';
 import { Journal } from '../../src/main/journal.ts';
 import { violations } from '../../src/main/ledger/invariants.ts';
 import { Ledger, type PlanImprover } from '../../src/main/ledger/ledger.ts';
@@ -131,7 +132,8 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
       signal: stop.signal,
       session: () =>
         new Session({
-          configure: async () => ledger,
+          configure: async () => DEFAULT_CONFIG,
+          ledger: () => ledger,
           mailbox,
           log,
           dryRun: false,

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  ConfigError,
   type ConfigSources,
   configuredCpus,
   DEFAULT_CONFIG,
   type GivenSetting,
   loadConfig,
 } from '../../src/main/config.ts';
+import { ConfigError } from '../../src/main/config-error.ts';
 import type { SettingValue } from '../../src/main/settings.ts';
 
 const given = (key: string, value: SettingValue, where = 'here'): GivenSetting => ({ key, value, where });

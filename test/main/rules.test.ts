@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ConfigError, type ConfigSources } from '../../src/main/config.ts';
+import type { ConfigSources } from '../../src/main/config.ts';
+import { ConfigError } from '../../src/main/config-error.ts';
 import { parseSettings } from '../../src/main/config-file.ts';
 import { Rules } from '../../src/main/rules.ts';
 import { Cpuset } from '../../src/placement/cpuset.ts';

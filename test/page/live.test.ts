@@ -34,6 +34,15 @@ test('draws every CPU of a host with the letter of its owner, and tells all abou
   assertQuiet(seen);
 });
 
+test('says of an instance on standby that another one decides', async (context) => {
+  const state = stateWith(SMALL_HOST, []);
+  const stub = await Stub.start(context, { ...state, plugin: { ...state.plugin, standby: true } });
+  const seen = await visit(context, browser, stub.address);
+  await seen.page.getByText('another instance on this node decides').waitFor();
+  await seen.page.getByText('On standby', { exact: true }).waitFor();
+  assertQuiet(seen);
+});
+
 test('shows a move as it happens and redraws only the CPUs that changed, also of 1024', async (context) => {
   const containers = crowd(LARGE_HOST);
   const stub = await Stub.start(context, stateWith(LARGE_HOST, containers));

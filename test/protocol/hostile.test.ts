@@ -46,7 +46,7 @@ const session = Buffer.concat([
   call(1, 'Synchronize', SynchronizeRequest, { pods: [{ id: 'p1' }], containers: [container, container] }),
   call(3, 'CreateContainer', CreateContainerRequest, { pod: { id: 'p1' }, container }),
   call(5, 'StopContainer', CreateContainerRequest, { pod: { id: 'p1' }, container }),
-  call(7, 'StateChange', StateChangeEvent, { event: 11, pod: { id: 'p1' }, container }),
+  call(7, 'StateChange', StateChangeEvent, { event: 11, container }),
 ]);
 
 /**

@@ -25,9 +25,8 @@ const pod = {
   name: 'db-0',
   uid: 'u1',
   namespace: 'prod',
-  labels: { app: 'db' },
   annotations: { 'weka.io/cores-ids': '1-3' },
-  linux: { cgroupParent: '/kubepods/burstable/podu1', cgroupsPath: '/kubepods/burstable/podu1/p1' },
+  linux: { cgroupParent: '/kubepods/burstable/podu1' },
 };
 
 const container = {
@@ -36,8 +35,6 @@ const container = {
   name: 'main',
   state: ContainerState.RUNNING,
   labels: { 'io.kubernetes.container.name': 'main' },
-  annotations: {},
-  pid: 4711,
   createdAt: 1_700_000_000_000_000_000,
   linux: {
     oomScoreAdj: { value: -997 },
@@ -48,8 +45,6 @@ const container = {
         shares: { value: 2048 },
         quota: { value: -1 },
         period: { value: 100_000 },
-        realtimeRuntime: { value: 0 },
-        realtimePeriod: { value: 1 },
         cpus: '0-3',
         mems: '0',
       },
@@ -168,21 +163,21 @@ test('an update shows what is asked for, a stop may carry updates', async (t) =>
   });
   const updated = await runtime.updateContainer({ pod, container, linuxResources }, TIMEOUT_MS);
   assertHolds(updated, { update: [update] });
-  assertHolds(await runtime.stopContainer({ pod, container }, TIMEOUT_MS), { update: [update] });
+  assertHolds(await runtime.stopContainer({ container }, TIMEOUT_MS), { update: [update] });
   await close();
 });
 
 test('removal and stop reach the same handler as calls of their own and as state changes', async (t) => {
   const { runtime, calls, close } = await connected(t);
-  await runtime.removeContainer({ pod, container }, TIMEOUT_MS);
-  await runtime.stateChange({ event: Event.REMOVE_CONTAINER, pod, container }, TIMEOUT_MS);
-  await runtime.stopContainer({ pod: { id: 'p1' }, container }, TIMEOUT_MS);
-  await runtime.stateChange({ event: Event.STOP_CONTAINER, pod: { id: 'p1' }, container }, TIMEOUT_MS);
+  await runtime.removeContainer({ container }, TIMEOUT_MS);
+  await runtime.stateChange({ event: Event.REMOVE_CONTAINER, container }, TIMEOUT_MS);
+  await runtime.stopContainer({ container }, TIMEOUT_MS);
+  await runtime.stateChange({ event: Event.STOP_CONTAINER, container }, TIMEOUT_MS);
   assert.deepEqual(
     calls.map(({ name }) => name),
     ['removeContainer', 'removeContainer', 'stopContainer', 'stopContainer'],
   );
-  for (const { request } of calls) assertHolds(request, { pod: { id: 'p1' }, container });
+  for (const { request } of calls) assertHolds(request, { container: { id: 'c1' } });
   await close();
 });
 
@@ -199,7 +194,7 @@ test('events nothing is done about are acknowledged in both styles of delivery',
     assert.equal((await runtime.call(name, encode(Empty, {}), TIMEOUT_MS)).length, 0);
   }
   for (const event of [1, 2, 3, 5, 6, 7, 9, 12, 13, 99]) {
-    await runtime.stateChange({ event, pod, container }, TIMEOUT_MS);
+    await runtime.stateChange({ event, container }, TIMEOUT_MS);
   }
   assert.deepEqual(calls, []);
   await close();
@@ -210,7 +205,7 @@ test('a call no version of NRI has is answered with UNIMPLEMENTED, and the conne
   await assert.rejects(runtime.call('CheckpointContainer', new Uint8Array(0), TIMEOUT_MS), {
     status: StatusCode.UNIMPLEMENTED,
   });
-  await runtime.removeContainer({ pod, container }, TIMEOUT_MS);
+  await runtime.removeContainer({ container }, TIMEOUT_MS);
   assert.equal(calls.length, 1);
   await close();
 });
@@ -260,7 +255,7 @@ test('a request that is no message is refused by name, and the connection stays'
     assert.match(error.message, /CreateContainer/);
     return true;
   });
-  await runtime.removeContainer({ pod, container }, TIMEOUT_MS);
+  await runtime.removeContainer({ container }, TIMEOUT_MS);
   assert.deepEqual(
     calls.map(({ name }) => name),
     ['removeContainer'],
@@ -322,7 +317,7 @@ test('a synchronization of nearly 4 MiB arrives whole', async (t) => {
   const containers: PartialMessage<Container>[] = Array.from({ length: 8000 }, (_, number) => ({
     ...container,
     id: String(number).padStart(64, '0'),
-    annotations: { padding: 'x'.repeat(200) },
+    labels: { padding: 'x'.repeat(200) },
   }));
   const { runtime, close } = await connected(t, {
     synchronize: (request) => ({
@@ -358,7 +353,7 @@ test('a label or annotation named like a member of objects is just a key', async
     ['constructor', 'b'],
   ]);
   const { runtime, calls, close } = await connected(t);
-  await runtime.removeContainer({ container: { id: 'c1', labels } }, TIMEOUT_MS);
+  await runtime.createContainer({ container: { id: 'c1', labels } }, TIMEOUT_MS);
   const { request } = calls[0]!;
   const received = (request as CreateContainerRequest).container!.labels;
   assert.deepEqual(Object.entries(received), [

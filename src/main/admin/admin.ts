@@ -29,8 +29,10 @@ export class Admin {
   readonly #loadLater: NodeJS.Timeout;
   #metrics: Promise<Metrics> | undefined;
   #address: string | undefined;
+  /** Ends listening on the socket. */
+  #onSocket: AbortController | undefined;
 
-  /** Starts to listen; nothing waits for that. */
+  /** Starts to listen, but not on the socket; nothing waits for that. */
   constructor(options: AdminOptions) {
     this.#options = options;
     this.#server = new AdminServer({
@@ -39,13 +41,23 @@ export class Admin {
       metrics: () => this.#loadMetrics(),
     });
     this.#loadLater = setTimeout(() => void this.#loadMetrics(), METRICS_AFTER_MS);
-    void this.#listenOnSocket(options.socketPath);
     if (options.http !== undefined) void this.#listenOnTcp(options.http.host, options.http.port);
   }
 
   /** The page's address over TCP, once somebody can open it. */
   get address(): string | undefined {
     return this.#address;
+  }
+
+  /** Listens on the socket or not: of all instances on a node, the active one does. */
+  setActive(isActive: boolean): void {
+    if (isActive === (this.#onSocket !== undefined) || this.#closing.signal.aborted) return;
+    this.#onSocket?.abort();
+    this.#onSocket = isActive ? new AbortController() : undefined;
+    if (this.#onSocket !== undefined) {
+      const signal = AbortSignal.any([this.#onSocket.signal, this.#closing.signal]);
+      void this.#listenOnSocket(this.#options.socketPath, signal);
+    }
   }
 
   async close(): Promise<void> {
@@ -60,15 +72,20 @@ export class Admin {
     return this.#metrics;
   }
 
-  async #listenOnSocket(path: string): Promise<void> {
+  async #listenOnSocket(path: string, signal: AbortSignal): Promise<void> {
     const { log, retryMs = RETRY_MS } = this.#options;
-    const { signal } = this.#closing;
     let wasInUse = false;
     while (!signal.aborted) {
       const server = this.#server.create();
       try {
         await listenOnSocket(server, path);
         this.#watch(server, path);
+        const end = (): void => {
+          server.close();
+          server.closeAllConnections();
+        };
+        if (signal.aborted) end();
+        else signal.addEventListener('abort', end);
         log.info({ socket: path }, 'admin server is listening');
         return;
       } catch (error) {

@@ -76,6 +76,8 @@ export interface PluginView {
   readonly startedAt: number;
   readonly dryRun: boolean;
   readonly pid: number;
+  /** Present while another instance on the node decides. */
+  readonly standby?: true;
 }
 
 export interface RuntimeView {

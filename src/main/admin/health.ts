@@ -5,8 +5,12 @@ import type { AdminSource } from './source.ts';
 /** The longest turns take a tenth of a second: those in which workers plan. */
 const TURN_TIMEOUT_MS = 2000;
 
-/** What keeps the plugin from being ready. That this host is known is a condition for there being a plugin. */
-export function notReady({ observations, ledger }: AdminSource): readonly string[] {
+/**
+ * What keeps the plugin from being ready. That this host is known is a condition for there being a plugin. One that waits for
+ * another instance on the node is ready to take over from it.
+ */
+export function notReady({ observations, ledger, isActive }: AdminSource): readonly string[] {
+  if (!isActive()) return [];
   if (!observations.isConnected) return ['not registered with a runtime'];
   if (ledger() === undefined) return ['not configured by the runtime'];
   return observations.isInStep ? [] : ['not synchronized with the runtime'];

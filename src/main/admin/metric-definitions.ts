@@ -54,8 +54,14 @@ export const DEFINITIONS: readonly Definition[] = [
   {
     type: 'gauge',
     name: 'ready',
-    help: '1 if the plugin is registered and synchronized with the runtime.',
+    help: '1 if the plugin is registered and synchronized with the runtime, or waits for another instance on the node to end.',
     read: (source) => one(Number(notReady(source).length === 0)),
+  },
+  {
+    type: 'gauge',
+    name: 'active',
+    help: '1 if this instance decides, 0 while another one on the node does.',
+    read: ({ isActive }) => one(Number(isActive())),
   },
   {
     type: 'counter',

@@ -14,7 +14,7 @@ import type { Observations } from './observations.ts';
  * function.
  */
 export interface AdminSource {
-  readonly plugin: PluginView;
+  readonly plugin: Omit<PluginView, 'standby'>;
   readonly mailbox: Mailbox;
   readonly journal: Journal;
   readonly observations: Observations;
@@ -24,4 +24,6 @@ export interface AdminSource {
   runtime(): RuntimeFacts | undefined;
   planner(): PlannerStats | undefined;
   reconcile(): ReconcilerCounts;
+  /** Whether this instance decides, and does not wait for another one on the node to end. */
+  isActive(): boolean;
 }

@@ -19,7 +19,7 @@ export function stateView(source: AdminSource, health: HealthView): StateView {
     epoch: ledger?.epoch ?? 0,
     sequence: journal.last,
     time: Date.now(),
-    plugin,
+    plugin: source.isActive() ? plugin : { ...plugin, standby: true },
     ...(runtime !== undefined && { runtime }),
     health,
     topology: topologyView(topology),
@@ -38,9 +38,10 @@ export function stateView(source: AdminSource, health: HealthView): StateView {
 }
 
 /** Two states with the same key look the same, but for durations. */
-export function stateKey({ ledger, journal, observations, policy }: AdminSource): readonly unknown[] {
+export function stateKey(source: AdminSource): readonly unknown[] {
+  const { ledger, journal, observations, policy } = source;
   const { isConnected, isInStep, registeredAt } = observations;
-  return [ledger()?.epoch, journal.last, isConnected, isInStep, registeredAt, policy()];
+  return [ledger()?.epoch, journal.last, isConnected, isInStep, registeredAt, policy(), source.isActive()];
 }
 
 export function versionText({ major, minor, patch }: NriVersion): string {

@@ -2,6 +2,7 @@ import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { bindSocket } from '../unix-socket.ts';
 
 /** Somebody else answers on the socket: another plugin on this node, or the one before that is still ending. */
 export class SocketInUseError extends Error {
@@ -9,10 +10,6 @@ export class SocketInUseError extends Error {
 }
 
 const CONNECT_TIMEOUT_MS = 1000;
-/** Longest path of a socket, in bytes (`sun_path` of unix(7), less its end). Node cuts a longer one off. */
-const MAX_PATH_BYTES = 107;
-/** Takes everything from everybody but the owner: the socket's mode is 0600. */
-const UMASK = 0o177;
 
 /**
  * Listens on a unix socket that only its owner may use. A missing folder is made, and the socket of a process that is gone is
@@ -21,33 +18,14 @@ const UMASK = 0o177;
  * @throws SocketInUseError when a living process listens there; Error when it cannot be made
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new Error(`${path} is too long for a socket: at most ${MAX_PATH_BYTES} bytes`);
-  }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    await bind(server, path);
+    await bindSocket(server, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     await removeStale(path);
-    await bind(server, path);
+    await bindSocket(server, path);
   }
-}
-
-function bind(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // The socket has its mode from the start: `listen` binds it before it returns.
-    const before = process.umask(UMASK);
-    try {
-      server.listen(path, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
-  });
 }
 
 async function removeStale(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { painter, wantsColour } from '../cli/paint.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { CGROUP_CHECKS } from './cgroup-checks.ts';
 import { CPU_CHECKS } from './cpu-checks.ts';
 import { type Facts, gatherFacts } from './facts.ts';

@@ -1,6 +1,7 @@
 import { readTopology, TopologyError } from '../../placement/sysfs.ts';
 import { createTopology, type Topology } from '../../placement/topology.ts';
-import { type Config, ConfigError, DEFAULT_CONFIG } from '../config.ts';
+import { type Config, DEFAULT_CONFIG } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { parseSettings, readConfig } from '../config-file.ts';
 import { Rules } from '../rules.ts';
 import { type Cgroups, readCgroups } from './cgroups.ts';

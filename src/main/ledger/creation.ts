@@ -45,23 +45,25 @@ export function prepareCreation(
   recall: Recall,
 ): Creation {
   const known = draft.get(container.id);
-  const namesakes = pod.uid === '' ? [] : draft.withName(pod.uid, container.name);
-  const superseded = [
-    ...namesakes.filter((entry) => entry !== known),
-    ...(known === undefined ? [] : [known]),
-  ];
+  const superseded = draft
+    .ofPod(pod.uid)
+    .filter((entry) => entry.container.name === container.name && entry !== known);
+  if (known !== undefined) superseded.push(known);
   for (const entry of superseded) draft.delete(entry.container.id);
   const { entry, warnings } = toEntry({ pod, container }, policy, draft.epoch);
   if (entry.unplaced !== undefined) throw new Refusal('bad-annotation', entry.unplaced);
-  const previous = [...superseded.map(({ cpus }) => cpus), ...recall(entry)];
-  return { draft, entry, superseded, warnings, ...place(draft, policy, entry, previous) };
+  const previous = () => [...superseded.map(({ cpus }) => cpus), ...recall(entry)];
+  const { cpus, clearance } = place(draft, policy, entry, previous);
+  return { draft, entry, superseded, warnings, cpus, clearance };
 }
+
+const NO_MOVES: Clearance = { moves: [] };
 
 function place(
   draft: Draft,
   policy: Policy,
   { workload, pod }: Entry,
-  previous: readonly Cpuset[],
+  previous: () => readonly Cpuset[],
 ): { readonly cpus: Cpuset; readonly clearance: Clearance } {
   switch (workload.kind) {
     case 'annotated': {
@@ -71,8 +73,8 @@ function place(
     case 'integer': {
       const { count, forbidden } = workload;
       return {
-        cpus: placeInteger(draft, policy, { pod, count, forbidden, previous }),
-        clearance: { moves: [] },
+        cpus: placeInteger(draft, policy, { pod, count, forbidden, previous: previous() }),
+        clearance: NO_MOVES,
       };
     }
     case 'shared': {
@@ -84,7 +86,7 @@ function place(
           `shared container finds no CPU in the pool${outside}; ${heldBy(draft, draft.reserved)}`,
         );
       }
-      return { cpus: Cpuset.EMPTY, clearance: { moves: [] } };
+      return { cpus: Cpuset.EMPTY, clearance: NO_MOVES };
     }
   }
 }
@@ -93,14 +95,20 @@ function place(
  * Puts a creation into its draft, and says what is to be answered.
  *
  * @param moves those of its clearance, or of a better plan for the same
+ * @param growsAlong see `UpdateOptions`
  */
-export function carryOut(creation: Creation, policy: Policy, moves: readonly Move[]): Decided<CreateAnswer> {
+export function carryOut(
+  creation: Creation,
+  policy: Policy,
+  moves: readonly Move[],
+  growsAlong: boolean,
+): Decided<CreateAnswer> {
   const { draft, entry, cpus, warnings } = creation;
   const { id } = entry.container;
   const movesTold = describeMoves(draft, moves);
   applyMoves(draft, moves);
   draft.set({ ...entry, cpus });
-  const updates = tellDifferences(draft, policy, { self: id });
+  const updates = tellDifferences(draft, policy, { self: id, growsAlong });
   const adjustment = tellSelf(draft, policy, id);
   const { kind } = entry.workload;
   const prefers = kind === 'annotated' && policy.numaMemoryPolicy === 'preferred';

@@ -6,19 +6,28 @@ import { DeadlineError } from '../actor.ts';
 import { type CreateAnswer, type Creation, carryOut, prepareCreation } from './creation.ts';
 import { describeCounts, describeOffline, describeUnplaced, released, told } from './details.ts';
 import { byAge, type Entry, isExclusive } from './entry.ts';
-import { GrowthBudget } from './growth.ts';
+import { Growth } from './growth.ts';
 import { type PlannedMoves, poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
 import { applyResources } from './resources.ts';
 import { noteDoubts, noteSightings, type Sighting } from './sightings.ts';
 import { type Draft, LedgerState } from './state.ts';
 import { StickyCpus } from './sticky.ts';
-import { placeOrPool, type Recall, type Running, rebuild, type Seen, toldByRuntime } from './synchronize.ts';
+import {
+  placeOrPool,
+  type ReadLists,
+  type Recall,
+  type Running,
+  rebuild,
+  type Seen,
+  toldByRuntime,
+} from './synchronize.ts';
 import { type Decided, type Details, TurnLog, type TurnLogOptions } from './turn.ts';
 import {
   type ContainerUpdate,
   type Differences,
-  findDifferences,
+  differencesOf,
+  isInPlace,
   tellDifferences,
   tellSelf,
 } from './updates.ts';
@@ -61,8 +70,8 @@ export interface LedgerOptions extends TurnLogOptions {
 export class Ledger {
   readonly #options: LedgerOptions;
   #policy: Policy;
-  readonly #growth = new GrowthBudget();
-  readonly #state = new LedgerState();
+  readonly #growth = new Growth();
+  readonly #state = new LedgerState((owner) => isInPlace(owner, this.#policy));
   readonly #sticky = new StickyCpus();
   readonly #turns: TurnLog;
 
@@ -111,20 +120,28 @@ export class Ledger {
 
   /** Containers that are not as wanted. */
   differences(): Differences {
-    return findDifferences(this.#state.entries, this.pool, this.#policy);
+    return differencesOf(this.#state.draft(), this.#policy);
   }
 
-  /** Starts anew from what the runtime lists; stopped containers must not be in the list. */
-  synchronize(listed: readonly Seen[]): readonly ContainerUpdate[] {
+  /**
+   * Starts anew from what the runtime lists; stopped containers must not be in the list.
+   *
+   * @param keepsUnlisted whether containers stay that are not in the list: where no event is missed, these are still being
+   *   created, and some runtimes do not list such ones
+   */
+  synchronize(listed: readonly Seen[], keepsUnlisted = false): readonly ContainerUpdate[] {
     return this.#turn('synchronize', undefined, (draft) => {
       const before = [...this.#state.entries.values()];
+      const ids = new Set(listed.map(({ container }) => container.id));
+      const unlisted = keepsUnlisted ? before.filter(({ container }) => !ids.has(container.id)) : [];
+      const lists: ReadLists = new Map();
       const running = listed.map((seen) => ({
         ...seen,
-        told: toldByRuntime(seen.container, this.#policy),
+        told: toldByRuntime(seen.container, this.#policy, lists),
         seen: this.#state.entries.get(seen.container.id)?.seen,
         cpus: Cpuset.EMPTY,
       }));
-      const warnings = this.#rebuild(draft, running);
+      const warnings = this.#rebuild(draft, [...running, ...unlisted]);
       const updates = this.#tell(draft);
       draft.commit();
       for (const entry of before) if (!this.#state.entries.has(entry.container.id)) this.#remember(entry);
@@ -142,6 +159,7 @@ export class Ledger {
   create(pod: PodFacts, container: ContainerFacts, time: TurnTime): CreateAnswer | Promise<CreateAnswer>;
   create(pod: PodFacts, container: ContainerFacts, time?: TurnTime): CreateAnswer | Promise<CreateAnswer> {
     const turn = this.#turns.begin('create', { pod, container });
+    this.#growth.noteEvent(this.#options.now());
     try {
       const prepared = this.#prepare(pod, container);
       const { planned } = prepared.clearance;
@@ -175,9 +193,13 @@ export class Ledger {
     container: ContainerFacts,
     requested: ContainerResources,
   ): readonly ContainerUpdate[] {
+    this.#growth.noteEvent(this.#options.now());
     return this.#turn('update', { pod, container }, (draft) => {
       const details = applyResources(draft, this.#policy, pod, container, requested, this.#recall);
-      const updates = tellDifferences(draft, this.#policy, { self: container.id });
+      const updates = tellDifferences(draft, this.#policy, {
+        self: container.id,
+        growsAlong: this.#growth.isCalm,
+      });
       const own = tellSelf(draft, this.#policy, container.id);
       draft.commit();
       return { answer: [...updates, own], details: { ...details, ...told(own), updates: updates.length } };
@@ -188,6 +210,7 @@ export class Ledger {
   stop(id: string): readonly ContainerUpdate[] {
     const entry = this.#state.entries.get(id);
     if (entry === undefined) return [];
+    this.#growth.noteEvent(this.#options.now());
     return this.#turn('stop', entry, (draft) => {
       draft.delete(id);
       this.#retryUnplaced(draft);
@@ -254,7 +277,7 @@ export class Ledger {
   }
 
   #finish(creation: Creation, moves: readonly Move[]): Decided<CreateAnswer> {
-    const decided = carryOut(creation, this.#policy, moves);
+    const decided = carryOut(creation, this.#policy, moves, this.#growth.isCalm);
     creation.draft.commit();
     for (const old of creation.superseded) this.#remember(old);
     return decided;
@@ -309,8 +332,7 @@ export class Ledger {
   }
 
   #tell(draft: Draft): ContainerUpdate[] {
-    const takeGrowth = (count: number) =>
-      this.#growth.take(count, this.#policy.poolGrowth, this.#options.now());
+    const takeGrowth = () => this.#growth.take(this.#policy.poolGrowth, this.#options.now());
     return tellDifferences(draft, this.#policy, { takeGrowth });
   }
 

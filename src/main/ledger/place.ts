@@ -4,15 +4,27 @@ import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
 import { chooseSparing, poolIsolated, sharedPool } from '../../placement/pool.ts';
 import { planReassignment } from '../../placement/reassign.ts';
 import type { PodFacts } from '../../placement/workload.ts';
-import { type Entry, forbiddenTo, isExclusive, nameOf } from './entry.ts';
+import { type Entry, forbiddenTo, nameOf } from './entry.ts';
 import type { Policy } from './policy.ts';
 import { heldBy, Refusal } from './refusal.ts';
 import type { Draft } from './state.ts';
 
 /** The shared pool as the draft has it. */
 export function poolOf(draft: Draft, policy: Policy): Cpuset {
-  return sharedPool(policy.topology, policy.isolatedCpus, draft.reserved);
+  const { reserved } = draft;
+  let last = lastPools.get(policy);
+  if (last?.reserved !== reserved) {
+    last = { reserved, pool: sharedPool(policy.topology, policy.isolatedCpus, reserved) };
+    lastPools.set(policy, last);
+  }
+  return last.pool;
 }
+
+/**
+ * The pool that was asked for last. Most turns leave the owned CPUs as they are: then the pool is the same object too, which
+ * is equal to itself at a glance and whose text, some microseconds' work with 1024 CPUs, is there already.
+ */
+const lastPools = new WeakMap<Policy, { readonly reserved: Cpuset; readonly pool: Cpuset }>();
 
 /**
  * The CPUs that a container without CPUs of its own runs on: the pool without its forbidden CPUs; the whole pool when
@@ -41,32 +53,32 @@ export interface IntegerWish {
  * @throws Refusal when too few CPUs are free, or the pool or a shared container would be left with too few
  */
 export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): Cpuset {
-  const { pod, count, forbidden, held = Cpuset.EMPTY } = wish;
+  const { pod, count, forbidden, held = Cpuset.EMPTY, previous = [] } = wish;
   const { topology } = policy;
   const { reserved } = draft;
   const pool = poolOf(draft, policy).minus(held);
   const allowed = policy.integerCpus.minus(reserved).minus(forbidden).minus(held);
   const free = wish.within?.intersect(allowed) ?? allowed;
-  const samePod: Cpuset[] = [];
+  const samePod = draft.ofPod(pod.uid).filter(({ workload }) => workload.kind === 'integer');
   const usedByPool = new Set<Cpuset>();
-  draft.forEach((entry) => {
-    if (!isExclusive(entry)) usedByPool.add(entry.told.cpus ?? free);
-    else if (entry.workload.kind === 'integer' && entry.pod.uid === pod.uid) samePod.push(entry.cpus);
-  });
-  const request: Omit<ExclusiveRequest, 'free'> = {
+  draft.forEachInPool((entry) => usedByPool.add(entry.told.cpus ?? free));
+  const request = {
     count,
     taken: reserved.minus(held),
     held,
-    samePod: Cpuset.union(samePod).minus(held),
+    samePod: Cpuset.union(samePod.map(({ cpus }) => cpus)).minus(held),
     preferred: policy.isolatedCpus === 'prefer' ? topology.isolated : Cpuset.EMPTY,
     joining: free.minus(Cpuset.union(usedByPool)),
     priority: policy.priority,
-  };
+  } satisfies Omit<ExclusiveRequest, 'free'>;
   const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
   const needs = sharedNeeds(draft, policy, pool);
   const found = chooseSparing(usableOf(needs), pool, (spared) => {
     const sparing = { ...request, free: free.minus(spared) };
-    const cpus = chooseAgain(policy, sparing, wish.previous ?? []) ?? chooseExclusive(topology, sparing);
+    const joining = request.joining.minus(spared);
+    // With fewer of them, containers have to be told in any case.
+    const first = joining.size >= count ? [...previous, joining] : previous;
+    const cpus = chooseFirst(policy, sparing, first) ?? chooseExclusive(topology, sparing);
     return cpus && { cpus, pool: pool.minus(cpus) };
   });
   if (found === undefined) {
@@ -80,8 +92,8 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
   return found.choice.cpus;
 }
 
-/** CPUs the container had before (or the best among them, or the best around them), if as good as any other choice. */
-function chooseAgain(
+/** The best of the CPUs to try first (or the best around them, where they are too few), if as good as any other choice. */
+function chooseFirst(
   policy: Policy,
   request: ExclusiveRequest,
   previous: readonly Cpuset[],
@@ -140,14 +152,14 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
 
   const pool = poolOf(draft, policy);
   const needs = sharedNeeds(draft, policy, pool);
-  const victims = draft.filter((entry) => entry.workload.kind === 'integer' && entry.cpus.intersects(cpus));
-  if (victims.length === 0) {
+  if (!cpus.intersects(draft.integer)) {
     const after = pool.minus(cpus);
     const starved = needs.find(({ usable }) => !usable.intersects(after));
     checkPool(draft, policy, asked, pool, after, starved);
     return { moves: [] };
   }
 
+  const victims = draft.filter((entry) => entry.workload.kind === 'integer' && entry.cpus.intersects(cpus));
   const reserved = draft.reserved.union(cpus);
   const available = policy.integerCpus.minus(reserved);
   const others = draft.reserved.minus(Cpuset.union(victims.map((entry) => entry.cpus)));
@@ -200,12 +212,8 @@ function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly Share
   const mayBePool = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
   const needs = new Map<string, SharedNeed>();
   if (pool.isEmpty) return [];
-  let last: Cpuset | undefined;
-  draft.forEach((entry) => {
-    if (isExclusive(entry)) return;
+  draft.forEachInPool((entry) => {
     const forbidden = forbiddenTo(entry.workload);
-    if (forbidden === last) return;
-    last = forbidden;
     const key = forbidden.toString();
     if (needs.has(key)) return;
     const usable = mayBePool.minus(forbidden);

@@ -1,18 +1,29 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import { type Entry, isExclusive } from './entry.ts';
+import { PoolGroups } from './pool-groups.ts';
 
 /**
- * The ledger's memory: every live container and the sets of CPUs they own. Only a committed `Draft` changes it, so a
- * turn that is given up half-way has changed nothing (invariant I7).
+ * The ledger's memory: every live container and the sets of CPUs they own, with indexes of what turns ask for, so that a turn
+ * need not look at all containers. Only a committed `Draft` changes it, so a turn that is given up half-way has changed
+ * nothing (invariant I7).
  */
 export class LedgerState {
+  readonly #isInPlace: (owner: Entry) => boolean;
   readonly #entries = new Map<string, Entry>();
-  /** The containers of each pod uid and name, so that a creation does not look through all there are. */
-  readonly #idsByName = new Map<string, readonly string[]>();
+  readonly #idsByPod = new Map<string, readonly string[]>();
+  readonly #annotatedEntries = new Map<string, Entry>();
+  readonly #poolGroups = new PoolGroups();
+  readonly #unsettled = new Map<string, Entry>();
   #unplaced = 0;
   #integer = Cpuset.EMPTY;
   #annotated = Cpuset.EMPTY;
+  #reserved = Cpuset.EMPTY;
   #epoch = 0;
+
+  /** @param isInPlace whether a container that owns CPUs was told all that is wanted of it, as far as is known */
+  constructor(isInPlace: (owner: Entry) => boolean) {
+    this.#isInPlace = isInPlace;
+  }
 
   get entries(): ReadonlyMap<string, Entry> {
     return this.#entries;
@@ -21,9 +32,21 @@ export class LedgerState {
   get unplaced(): number {
     return this.#unplaced;
   }
-  /** Ids of the containers of this name in the pod: more than one where an older one has not ended yet. */
-  idsWithName(podUid: string, name: string): readonly string[] {
-    return this.#idsByName.get(nameKey(podUid, name)) ?? [];
+  /** Ids of the containers of a pod, as far as it is known which pod they are of. */
+  idsOfPod(podUid: string): readonly string[] {
+    return this.#idsByPod.get(podUid) ?? [];
+  }
+  /** The annotated containers that own CPUs. */
+  get annotatedEntries(): ReadonlyMap<string, Entry> {
+    return this.#annotatedEntries;
+  }
+  /** The containers of the pool that were found nowhere else. */
+  get poolGroups(): Pick<PoolGroups, 'forEach'> {
+    return this.#poolGroups;
+  }
+  /** Containers that own CPUs and are not in place, and those of the pool that were found elsewhere. */
+  get unsettled(): ReadonlyMap<string, Entry> {
+    return this.#unsettled;
   }
   /** CPUs of all placed integer containers. */
   get integer(): Cpuset {
@@ -33,6 +56,10 @@ export class LedgerState {
   get annotated(): Cpuset {
     return this.#annotated;
   }
+  /** Both together: the same object as long as neither changes. */
+  get reserved(): Cpuset {
+    return this.#reserved;
+  }
   /** Grows by one with every commit. */
   get epoch(): number {
     return this.#epoch;
@@ -40,42 +67,67 @@ export class LedgerState {
 
   /** Starts a change. At most one draft of a state is committed at a time; see `Draft`. */
   draft(): Draft {
-    return new Draft(this, (changes, integer, annotated) => {
+    return new Draft(this, (changes, { integer, annotated, reserved }) => {
       for (const [id, entry] of changes) this.#replace(id, entry);
       this.#integer = integer;
       this.#annotated = annotated;
+      this.#reserved = reserved;
       this.#epoch++;
     });
   }
 
   #replace(id: string, entry: Entry | undefined): void {
     const old = this.#entries.get(id);
-    if (old?.unplaced !== undefined) this.#unplaced--;
+    if (old !== undefined) this.#unindex(old);
     if (entry === undefined) {
       this.#entries.delete(id);
-      if (old !== undefined) this.#unname(old);
-      return;
+    } else {
+      this.#entries.set(id, entry);
+      this.#index(entry);
     }
+    if (old?.pod.uid === entry?.pod.uid) return;
+    if (old !== undefined) this.#setIdsOfPod(old.pod.uid, (ids) => ids.filter((each) => each !== id));
+    if (entry !== undefined) this.#setIdsOfPod(entry.pod.uid, (ids) => [...ids, id]);
+  }
+
+  #index(entry: Entry): void {
+    const { id } = entry.container;
     if (entry.unplaced !== undefined) this.#unplaced++;
-    this.#entries.set(id, entry);
-    if (old !== undefined) return;
-    const key = nameKey(entry.pod.uid, entry.container.name);
-    this.#idsByName.set(key, [...(this.#idsByName.get(key) ?? []), id]);
+    if (isExclusive(entry)) {
+      if (entry.workload.kind === 'annotated') this.#annotatedEntries.set(id, entry);
+      if (!this.#isInPlace(entry)) this.#unsettled.set(id, entry);
+    } else if (entry.seen !== undefined) {
+      this.#unsettled.set(id, entry);
+    } else {
+      this.#poolGroups.add(entry);
+    }
   }
 
-  #unname({ pod, container }: Entry): void {
-    const key = nameKey(pod.uid, container.name);
-    const others = this.idsWithName(pod.uid, container.name).filter((id) => id !== container.id);
-    if (others.length === 0) this.#idsByName.delete(key);
-    else this.#idsByName.set(key, others);
+  #unindex(entry: Entry): void {
+    const { id } = entry.container;
+    if (entry.unplaced !== undefined) this.#unplaced--;
+    this.#annotatedEntries.delete(id);
+    if (!this.#unsettled.delete(id) && !isExclusive(entry)) this.#poolGroups.delete(entry);
+  }
+
+  #setIdsOfPod(podUid: string, change: (ids: readonly string[]) => readonly string[]): void {
+    if (podUid === '') return;
+    const ids = change(this.idsOfPod(podUid));
+    if (ids.length === 0) this.#idsByPod.delete(podUid);
+    else this.#idsByPod.set(podUid, ids);
   }
 }
 
-function nameKey(podUid: string, name: string): string {
-  return `${podUid}/${name}`;
+/** The CPUs that have an owner. */
+interface Owned {
+  readonly integer: Cpuset;
+  readonly annotated: Cpuset;
+  readonly reserved: Cpuset;
 }
 
-type Commit = (changes: ReadonlyMap<string, Entry | undefined>, integer: Cpuset, annotated: Cpuset) => void;
+type Visit = (entry: Entry, alike: () => Iterable<Entry>) => void;
+
+type Commit = (changes: ReadonlyMap<string, Entry | undefined>, owned: Owned) => void;
 
 /** A view of the state with changes laid over it, which become real on `commit` or are dropped with the draft. */
 export class Draft {
@@ -83,9 +135,15 @@ export class Draft {
   readonly #baseEpoch: number;
   readonly #commit: Commit;
   readonly #changes = new Map<string, Entry | undefined>();
+  /** Ids of containers that the base does not have in that pod, by pod. */
+  readonly #addedToPod = new Map<string, string[]>();
+  /** Changed containers of the pool, and those that own CPUs or were found elsewhere: as in the base, for those changed. */
+  readonly #poolGroups = new PoolGroups();
+  readonly #others = new Map<string, Entry>();
   #integer: Cpuset;
   #annotated: Cpuset;
   #annotatedIsStale = false;
+  #reserved: Cpuset | undefined;
 
   constructor(base: LedgerState, commit: Commit) {
     this.#base = base;
@@ -93,6 +151,7 @@ export class Draft {
     this.#commit = commit;
     this.#integer = base.integer;
     this.#annotated = base.annotated;
+    this.#reserved = base.reserved;
   }
 
   /** The epoch that this draft becomes when committed. */
@@ -113,9 +172,9 @@ export class Draft {
     // Annotated containers may share CPUs: what one leaves can still be another's, so a removal means counting anew.
     if (this.#annotatedIsStale) {
       const sets: Cpuset[] = [];
-      this.forEach((entry) => {
-        if (entry.workload.kind === 'annotated') sets.push(entry.cpus);
-      });
+      for (const [id, { cpus }] of this.#base.annotatedEntries) if (!this.#changes.has(id)) sets.push(cpus);
+      for (const { workload, cpus } of this.#others.values())
+        if (workload.kind === 'annotated') sets.push(cpus);
       this.#annotated = Cpuset.union(sets);
       this.#annotatedIsStale = false;
     }
@@ -124,7 +183,8 @@ export class Draft {
 
   /** CPUs with an owner, integer or annotated. */
   get reserved(): Cpuset {
-    return this.integer.union(this.annotated);
+    this.#reserved ??= this.integer.union(this.annotated);
+    return this.#reserved;
   }
 
   get(id: string): Entry | undefined {
@@ -133,35 +193,74 @@ export class Draft {
 
   /** Adds or replaces a container. */
   set(entry: Entry): void {
-    this.#forget(this.get(entry.container.id));
-    this.#changes.set(entry.container.id, entry);
+    const { id } = entry.container;
+    this.#forget(id);
+    const isKnownOfPod = (known: Entry | undefined) => known?.pod.uid === entry.pod.uid;
+    if (!isKnownOfPod(this.#base.entries.get(id)) && !isKnownOfPod(this.#changes.get(id)))
+      this.#noteAdded(entry.pod.uid, id);
+    this.#changes.set(id, entry);
+    if (isExclusive(entry) || entry.seen !== undefined) this.#others.set(id, entry);
+    else this.#poolGroups.add(entry);
     if (!isExclusive(entry)) return;
+    this.#reserved = undefined;
     if (entry.workload.kind === 'integer') this.#integer = this.#integer.union(entry.cpus);
     else if (!this.#annotatedIsStale) this.#annotated = this.#annotated.union(entry.cpus);
   }
 
   delete(id: string): void {
-    this.#forget(this.get(id));
+    this.#forget(id);
     this.#changes.set(id, undefined);
   }
 
-  /** The containers of this name that the pod had when the draft was started, as they are now. */
-  withName(podUid: string, name: string): Entry[] {
-    return this.#base.idsWithName(podUid, name).flatMap((id) => this.get(id) ?? []);
+  /** The containers of a pod, as far as it is known which pod they are of. */
+  ofPod(podUid: string): Entry[] {
+    const known = this.#base.idsOfPod(podUid);
+    const added = this.#addedToPod.get(podUid);
+    const ids = added === undefined ? known : [...known, ...added];
+    return ids.flatMap((id) => this.get(id) ?? []).filter(({ pod }) => pod.uid === podUid);
   }
 
   /** All containers, in an order that depends on the history alone. */
   forEach(visit: (entry: Entry) => void): void {
     for (const [id, entry] of this.#base.entries) {
-      if (!this.#changes.has(id)) visit(entry);
-      else {
-        const changed = this.#changes.get(id);
-        if (changed !== undefined) visit(changed);
-      }
+      const current = this.#changes.has(id) ? this.#changes.get(id) : entry;
+      if (current !== undefined) visit(current);
     }
     for (const [id, entry] of this.#changes) {
       if (entry !== undefined && !this.#base.entries.has(id)) visit(entry);
     }
+  }
+
+  /**
+   * Visits the containers of the pool, but of each group that is alike only one.
+   *
+   * @param visit `alike` gives the container itself and those that the same goes for
+   */
+  forEachInPool(visit: Visit): void {
+    this.#base.poolGroups.forEach(({ members }) => {
+      for (const entry of members.values()) {
+        if (this.#changes.has(entry.container.id)) continue;
+        visit(entry, () => this.#unchanged(members));
+        break;
+      }
+    });
+    this.#poolGroups.forEach(({ members }) => {
+      for (const entry of members.values()) {
+        // As they are now: what is done for one may change them all.
+        visit(entry, () => [...members.values()]);
+        break;
+      }
+    });
+    this.#forEachOther((entry) => {
+      if (!isExclusive(entry)) visit(entry, () => [entry]);
+    });
+  }
+
+  /** Visits the containers that own CPUs, except those that were in place when the draft was started and are unchanged. */
+  forEachUnsettledOwner(visit: (entry: Entry) => void): void {
+    this.#forEachOther((entry) => {
+      if (isExclusive(entry)) visit(entry);
+    });
   }
 
   filter(keep: (entry: Entry) => boolean): Entry[] {
@@ -173,11 +272,30 @@ export class Draft {
   }
 
   commit(): void {
-    this.#commit(this.#changes, this.integer, this.annotated);
+    this.#commit(this.#changes, this);
   }
 
-  #forget(entry: Entry | undefined): void {
+  #forEachOther(visit: (entry: Entry) => void): void {
+    for (const [id, entry] of this.#base.unsettled) if (!this.#changes.has(id)) visit(entry);
+    for (const entry of this.#others.values()) visit(entry);
+  }
+
+  *#unchanged(part: ReadonlyMap<string, Entry>): Generator<Entry> {
+    for (const [id, entry] of part) if (!this.#changes.has(id)) yield entry;
+  }
+
+  #noteAdded(podUid: string, id: string): void {
+    const ids = this.#addedToPod.get(podUid);
+    if (ids === undefined) this.#addedToPod.set(podUid, [id]);
+    else if (!ids.includes(id)) ids.push(id);
+  }
+
+  #forget(id: string): void {
+    const changed = this.#changes.get(id);
+    if (changed !== undefined && !this.#others.delete(id)) this.#poolGroups.delete(changed);
+    const entry = this.get(id);
     if (entry === undefined || !isExclusive(entry)) return;
+    this.#reserved = undefined;
     if (entry.workload.kind === 'integer') this.#integer = this.#integer.minus(entry.cpus);
     else this.#annotatedIsStale = true;
   }

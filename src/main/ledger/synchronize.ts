@@ -1,6 +1,6 @@
 import { CpuListError, parseCpuList } from '../../placement/cpulist.ts';
 import { Cpuset } from '../../placement/cpuset.ts';
-import { type ContainerFacts, classify, type PodFacts } from '../../placement/workload.ts';
+import { type ContainerFacts, classify, type PodFacts, type Workload } from '../../placement/workload.ts';
 import { byAge, type Entry, forbiddenTo, isExclusive, type Told, UNTOLD } from './entry.ts';
 import { applyMoves, placeAnnotated, placeInteger } from './place.ts';
 import type { Policy } from './policy.ts';
@@ -35,39 +35,50 @@ export function toEntry(
   policy: Policy,
   epoch: number,
 ): { readonly entry: Entry; readonly warnings: readonly string[] } {
-  const common = {
-    pod: seen.pod,
-    container: seen.container,
+  const { pod, container } = seen;
+  const entryOf = (workload: Workload, reason: string, unplaced: string | undefined): Entry => ({
+    pod,
+    container,
+    workload,
+    reason,
     cpus: Cpuset.EMPTY,
+    unplaced,
     told: UNTOLD,
     seen: undefined,
     epoch,
-  };
+  });
   try {
-    const { workload, reason, warnings } = classify(seen.pod, seen.container, policy.classify);
-    return { entry: { ...common, workload, reason, unplaced: undefined }, warnings };
+    const { workload, reason, warnings } = classify(pod, container, policy.classify);
+    return { entry: entryOf(workload, reason, undefined), warnings };
   } catch (error) {
     if (!(error instanceof CpuListError)) throw error;
-    const entry: Entry = {
-      ...common,
-      workload: { kind: 'annotated', cpus: Cpuset.EMPTY },
-      reason: 'annotated',
-      unplaced: error.message,
-    };
-    return { entry, warnings: [] };
+    const nowhere: Workload = { kind: 'annotated', cpus: Cpuset.EMPTY };
+    return { entry: entryOf(nowhere, 'annotated', error.message), warnings: [] };
   }
 }
 
-/** What the runtime says a container was told. A list that does not fit this host counts as nothing told. */
-export function toldByRuntime(container: ContainerFacts, policy: Policy): Told {
-  const { cpus, mems, quota } = container.resources;
-  let set: Cpuset | undefined;
+/** CPU lists that were read already. */
+export type ReadLists = Map<string, Cpuset | undefined>;
+
+/**
+ * What the runtime says a container was told. A list that does not fit this host counts as nothing told.
+ *
+ * @param lists takes part in reading a whole listing: most containers have the list of the pool, and share one set for it,
+ *   which made up a third of the time that 1000 containers take
+ */
+export function toldByRuntime(container: ContainerFacts, policy: Policy, lists: ReadLists = new Map()): Told {
+  const { cpus = '', mems, quota } = container.resources;
+  if (cpus !== '' && !lists.has(cpus)) lists.set(cpus, readTold(cpus, policy));
+  return { cpus: lists.get(cpus), mems: mems === '' ? undefined : mems, quota };
+}
+
+function readTold(cpus: string, policy: Policy): Cpuset | undefined {
   try {
-    if (cpus !== undefined && cpus !== '') set = parseCpuList(cpus, { max: policy.topology.maxCpuId });
+    return parseCpuList(cpus, { max: policy.topology.maxCpuId });
   } catch (error) {
     if (!(error instanceof CpuListError)) throw error;
+    return undefined;
   }
-  return { cpus: set, mems: mems === '' ? undefined : mems, quota };
 }
 
 /**
@@ -100,7 +111,9 @@ export function rebuild(
   const settle = (settled: (entry: Entry) => boolean): void => {
     waiting = waiting.filter((entry) => !settled(entry));
   };
-  settle((entry) => keepClaim(draft, policy, entry));
+  // Who keeps its claim changes nothing for the pool: looking through it once, not for each, saves a fifth of the time.
+  const usedByPool = toldInPool(draft);
+  settle((entry) => keepClaim(draft, policy, entry, () => usedByPool));
   settle((entry) => {
     const claim = remainingClaim(draft, policy, entry);
     if (claim.isEmpty) return false;
@@ -114,7 +127,7 @@ export function rebuild(
 /** Adds a container that runs already; one that cannot be placed goes to the pool as unplaced. */
 export function adopt(draft: Draft, policy: Policy, entry: Entry, recall: Recall): void {
   if (entry.workload.kind === 'shared') toPool(draft, entry);
-  else if (!keepClaim(draft, policy, entry)) {
+  else if (!keepClaim(draft, policy, entry, () => toldInPool(draft))) {
     placeOrPool(draft, policy, entry, recall, remainingClaim(draft, policy, entry));
   }
 }
@@ -154,8 +167,17 @@ function toPool(draft: Draft, entry: Entry): void {
   draft.set({ ...entry, cpus: Cpuset.EMPTY });
 }
 
+/** The CPUs that containers without CPUs of their own were told. */
+function toldInPool(draft: Draft): Cpuset {
+  const told = new Set<Cpuset>();
+  draft.forEachInPool((entry) => {
+    if (entry.told.cpus !== undefined) told.add(entry.told.cpus);
+  });
+  return Cpuset.union(told);
+}
+
 /** Keeps a running container where it is, if it holds what it is entitled to. A restart moves nobody. */
-function keepClaim(draft: Draft, policy: Policy, entry: Entry): boolean {
+function keepClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () => Cpuset): boolean {
   const { workload } = entry;
   const cpus = claimOf(entry);
   if (cpus === undefined) return false;
@@ -168,9 +190,7 @@ function keepClaim(draft: Draft, policy: Policy, entry: Entry): boolean {
   const enough = cpus.size === workload.count || (workload.atLeast && cpus.size > workload.count);
   if (!enough || !remainingClaim(draft, policy, entry).equals(cpus)) return false;
   // While it was unplaced it may have been told the pool, and that may by chance have as many CPUs as it asks for.
-  const isShared = (): boolean =>
-    draft.filter((other) => !isExclusive(other) && other.told.cpus?.intersects(cpus) === true).length > 0;
-  if (!isExclusive(entry) && isShared()) return false;
+  if (!isExclusive(entry) && usedByPool().intersects(cpus)) return false;
   draft.set({ ...entry, workload: { ...workload, count: cpus.size }, cpus });
   return true;
 }

@@ -1,3 +1,4 @@
+import type { Afterwards } from '../afterwards.ts';
 import type { Journal, JournalRecord } from '../journal.ts';
 import { nameOf } from './entry.ts';
 import { Refusal } from './refusal.ts';
@@ -18,6 +19,8 @@ export interface TurnLogOptions {
   readonly instance: string;
   /** Called with each decision once it is made. */
   readonly onDecision: (record: JournalRecord) => void;
+  /** Where decisions are written down; at once if left out. */
+  readonly afterwards?: Afterwards;
 }
 
 /** Numbers the turns, and writes what became of each to the journal. */
@@ -31,14 +34,19 @@ export class TurnLog {
 
   /** Starts a turn. @param seen the container that it is about */
   begin(event: string, seen: Seen | undefined): Turn {
-    const { journal, instance, onDecision } = this.#options;
-    const operation = `${instance}-${++this.#operations}`;
-    const name = seen === undefined ? '' : nameOf(seen);
-    const about = seen === undefined ? {} : { container: name, containerId: seen.container.id };
-    const record = (details: Details): void =>
-      onDecision(
-        journal.append({ time: Date.now(), operation, event, ...about, outcome: 'done', ...details }),
-      );
+    const { journal, instance, onDecision, afterwards } = this.#options;
+    const number = ++this.#operations;
+    const operation = () => `${instance}-${number}`;
+    const name = () => (seen === undefined ? '' : nameOf(seen));
+    const write = (details: Details): void => {
+      const about = seen === undefined ? {} : { container: name(), containerId: seen.container.id };
+      const head = { time: Date.now(), operation: operation(), event, ...about, outcome: 'done' };
+      onDecision(journal.append({ ...head, ...details }));
+    };
+    const record = (details: Details): void => {
+      if (afterwards === undefined) write(details);
+      else afterwards.do(() => write(details));
+    };
     return {
       end({ answer, details }) {
         record(details);
@@ -49,7 +57,7 @@ export class TurnLog {
         record({ outcome: 'refused', code: error.code, reason: error.message });
         throw new Refusal(
           error.code,
-          `weka-nri-cpuset refused to ${event} container ${name}: ${error.message} [operation ${operation}]`,
+          `weka-nri-cpuset refused to ${event} container ${name()}: ${error.message} [operation ${operation()}]`,
         );
       },
     };

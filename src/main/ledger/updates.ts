@@ -14,10 +14,12 @@ export interface ContainerUpdate {
 }
 
 export interface UpdateOptions {
-  /** The container the event is about: what it is told travels apart from the updates, after them. */
+  /** The container the event is about: what it is told travels apart from the updates, after them; then nobody grows. */
   readonly self?: string;
-  /** Takes tokens for updates that only grow a container's share of the pool; absent: none of those. */
-  readonly takeGrowth?: (wanted: number) => number;
+  /** Whether containers that are told to leave CPUs are told of the pool's growth at the same time; true if left out. */
+  readonly growsAlong?: boolean;
+  /** Asked before each update that only grows a container's share of the pool; absent: none of those. */
+  readonly takeGrowth?: () => boolean;
 }
 
 /** What the policy wants the runtime to be told of a container: where the pool is empty, the CPUs it was told before. */
@@ -35,52 +37,55 @@ export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
   };
 }
 
+/** Whether a container that owns CPUs was told all that is wanted of it, and was not found elsewhere. */
+export function isInPlace(owner: Entry, policy: Policy): boolean {
+  return owner.seen === undefined && sameAsTold(owner.told, wanted(owner, Cpuset.EMPTY, policy));
+}
+
+/** Containers of the pool that the same goes for. */
+interface Alike {
+  readonly any: Entry;
+  readonly all: () => Iterable<Entry>;
+}
+
 /** Containers that are not as wanted, by what has to be done about it. */
-export interface Differences {
+interface Found {
   /** Exclusive containers that are not on their own CPUs yet. */
   readonly moving: readonly Entry[];
   /** Containers of the pool that are outside their share of it, have no CPU online, or are not where they were told to be. */
   readonly misplaced: readonly Entry[];
   /** Containers of the pool that could have more of it: comfort, no invariant is at risk. */
-  readonly growing: readonly Entry[];
+  readonly growing: readonly Alike[];
+}
+
+/** Containers that are not as wanted, by what has to be done about it; see `Found`. */
+export type Differences = Readonly<Record<keyof Found, readonly Entry[]>>;
+
+export function differencesOf(draft: Draft, policy: Policy): Differences {
+  const { growing, ...others } = findDifferences(draft, policy);
+  return { ...others, growing: growing.flatMap(({ all }) => [...all()]) };
 }
 
 /** Finds every container that was told something else than what is now wanted, or is not where it was told to be. */
-export function findDifferences(
-  entries: { forEach(visit: (entry: Entry) => void): void },
-  pool: Cpuset,
-  policy: Policy,
-): Differences {
+function findDifferences(draft: Draft, policy: Policy): Found {
+  const pool = poolOf(draft, policy);
   const { online } = policy.topology;
   const moving: Entry[] = [];
   const misplaced: Entry[] = [];
-  const growing: Entry[] = [];
-  // Most containers of the pool forbid nothing, and they share few cpusets, the same objects: each is compared once.
-  const asWanted = new Set<Cpuset>();
-  entries.forEach((entry) => {
-    const { told, seen } = entry;
-    if (seen === undefined && told.cpus !== undefined && asWanted.has(told.cpus) && isUnrestricted(entry))
-      return;
+  const growing: Alike[] = [];
+  draft.forEachUnsettledOwner((entry) => {
+    if (!isInPlace(entry, policy)) moving.push(entry);
+  });
+  draft.forEachInPool((entry, all) => {
     const want = wanted(entry, pool, policy);
-    if (seen === undefined && sameAsTold(told, want)) {
-      if (isUnrestricted(entry)) asWanted.add(told.cpus!);
-      return;
-    }
-    if (isExclusive(entry)) moving.push(entry);
-    else if (want.cpus !== undefined) {
-      const now = (whereabouts(entry) ?? online).intersect(online);
-      // The kernel lets a container whose CPUs are all offline run anywhere.
-      const isMisplaced = entry.seen !== undefined || now.isEmpty || !now.isSubsetOf(want.cpus);
-      if (isMisplaced) misplaced.push(entry);
-      else if (entry.told.cpus !== undefined) growing.push(entry);
-    }
+    if (want.cpus === undefined || (entry.seen === undefined && sameAsTold(entry.told, want))) return;
+    const now = (whereabouts(entry) ?? online).intersect(online);
+    // The kernel lets a container whose CPUs are all offline run anywhere.
+    const isMisplaced = entry.seen !== undefined || now.isEmpty || !now.isSubsetOf(want.cpus);
+    if (isMisplaced) misplaced.push(...all());
+    else if (entry.told.cpus !== undefined) growing.push({ any: entry, all });
   });
   return { moving, misplaced, growing };
-}
-
-/** Whether a container may have the whole pool. */
-function isUnrestricted(entry: Entry): boolean {
-  return !isExclusive(entry) && forbiddenTo(entry.workload).isEmpty;
 }
 
 /**
@@ -89,7 +94,7 @@ function isUnrestricted(entry: Entry): boolean {
  */
 export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOptions): ContainerUpdate[] {
   const pool = poolOf(draft, policy);
-  const { moving, misplaced, growing } = findDifferences(draft, pool, policy);
+  const { moving, misplaced, growing } = findDifferences(draft, policy);
   const isOther = (entry: Entry): boolean => entry.container.id !== options.self;
   // CPUs that somebody still runs on until its own update is applied: nobody may be told to use them before that.
   const vacating = Cpuset.union(
@@ -104,15 +109,16 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   for (const entry of misplaced.filter(isOther)) {
     const want = wanted(entry, pool, policy);
     const vacated = want.cpus!.minus(vacating);
-    tell(entry, vacated.isEmpty ? want : { ...want, cpus: vacated });
+    const cpus = vacated.isEmpty ? want.cpus! : vacated;
+    tell(entry, { ...want, cpus: options.growsAlong === false ? remainderOf(entry, cpus) : cpus });
   }
   for (const entry of inMovingOrder(moving)) {
     if (isOther(entry)) tell(entry, wanted(entry, pool, policy));
   }
-  if (options.takeGrowth !== undefined) {
-    // Who has least gets first.
-    const others = growing.filter(isOther).sort((a, b) => whereabouts(a)!.size - whereabouts(b)!.size);
-    for (const entry of others.slice(0, others.length > 0 ? options.takeGrowth(others.length) : 0)) {
+  const { takeGrowth } = options;
+  if (takeGrowth !== undefined) {
+    for (const entry of smallestFirst(growing)) {
+      if (!takeGrowth()) break;
       tell(entry, wanted(entry, pool, policy));
     }
   }
@@ -130,6 +136,18 @@ export function tellSelf(draft: Draft, policy: Policy, id: string): ContainerUpd
     ...(want.mems !== undefined && { mems: want.mems }),
     ...(want.quota !== undefined && { quota: want.quota }),
   };
+}
+
+/** Of the CPUs that a container may have, those it has already; all of them where that is none, or it is not in its place. */
+function remainderOf({ seen, told }: Entry, cpus: Cpuset): Cpuset {
+  const left = seen === undefined ? told.cpus?.intersect(cpus) : undefined;
+  return left === undefined || left.isEmpty ? cpus : left;
+}
+
+/** Who has least comes first. */
+function* smallestFirst(growing: readonly Alike[]): Generator<Entry> {
+  const sizeOf = ({ any }: Alike): number => whereabouts(any)!.size;
+  for (const { all } of growing.toSorted((a, b) => sizeOf(a) - sizeOf(b))) yield* all();
 }
 
 /** Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. */

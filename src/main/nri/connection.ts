@@ -24,11 +24,11 @@ export interface ConnectionOptions {
 }
 
 /** The version of the NRI API that our messages are from; runtimes only log it. */
-const NRI_VERSION = 'v0.12.0';
+export const NRI_VERSION = 'v0.12.0';
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 5000;
 /** Longer than any runtime waits for a registration. */
-const REGISTRATION_TIMEOUT_MS = 10_000;
+export const REGISTRATION_TIMEOUT_MS = 10_000;
 
 /**
  * Keeps the plugin registered with the runtime: dials, registers, serves, and starts over for ever when the connection ends,
@@ -63,7 +63,8 @@ export async function stayConnected(options: ConnectionOptions): Promise<void> {
   }
 }
 
-function dial(path: string, signal: AbortSignal): Promise<Socket> {
+/** Connects to the runtime's socket. @throws Error with the code of connect(2) */
+export function dial(path: string, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
     const abort = (): void => {

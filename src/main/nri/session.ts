@@ -18,6 +18,7 @@ import type {
 import { ContainerState, Event, eventMask, type PluginHandlers } from '../../protocol/nri.ts';
 import type { PartialMessage } from '../../protocol/protobuf.ts';
 import { DeadlineError, type Mailbox } from '../actor.ts';
+import type { Config } from '../config.ts';
 import type { ContainerUpdate, CreateAnswer, Ledger, TurnTime } from '../ledger/ledger.ts';
 import { Refusal } from '../ledger/refusal.ts';
 import {
@@ -32,11 +33,22 @@ import { isAtLeast, type NriVersion, runtimeNriVersion } from './runtime-version
 /** What a session needs of the daemon; it outlives connections. */
 export interface SessionOptions {
   /**
-   * Applies the configuration string of the runtime and returns the ledger, made on the first call.
+   * Applies the configuration string of the runtime and returns the settings in force.
    *
    * @throws ConfigError when the string is no valid configuration
    */
-  readonly configure: (text: string, runtime: RuntimeFacts) => Promise<Ledger>;
+  readonly configure: (text: string, runtime: RuntimeFacts) => Promise<Config>;
+  /**
+   * The ledger, for turns: the first one waits in the mailbox until it is there. Without one, events are answered with
+   * nothing: somebody else decides.
+   */
+  readonly ledger: () => Ledger | undefined;
+  /** Called with each list of all that the runtime has, while it does nothing else. */
+  readonly beforeSynchronize?: () => Promise<void> | undefined;
+  /** Whether the events come on another connection, so that what a list leaves out is not gone but still being created. */
+  readonly keepsUnlisted?: boolean;
+  /** What to ask the runtime for; the events that matter to the ledger if left out. */
+  readonly events?: number;
   readonly mailbox: Mailbox;
   readonly log: Promise<Logger>;
   /** Decide and log everything, but answer without changing anything. */
@@ -80,7 +92,7 @@ const DEADLINE_SHARE = 0.75;
 /** One connection's conversation with the runtime: turns each event into a turn of the ledger, and its result into the answer. */
 export class Session implements PluginHandlers {
   readonly #options: SessionOptions;
-  #ledger: Ledger | undefined;
+  #isConfigured = false;
   #requestTimeout = DEFAULT_REQUEST_TIMEOUT;
   #nriVersion: NriVersion | undefined;
   #listedPods: PodSandbox[] = [];
@@ -93,9 +105,8 @@ export class Session implements PluginHandlers {
   async configure(request: ConfigureRequest): Promise<PartialMessage<ConfigureResponse>> {
     const { now, onEvent } = this.#options;
     const start = now();
-    return onceSettled(
-      () => this.#configure(request),
-      (error) => onEvent?.('configure', outcomeOf(error), now() - start),
+    return onceSettled(this.#configure(request), (error) =>
+      onEvent?.('configure', outcomeOf(error), now() - start),
     );
   }
 
@@ -109,14 +120,14 @@ export class Session implements PluginHandlers {
       nri: this.#nriVersion,
       requestTimeout: this.#requestTimeout,
     };
-    this.#ledger = await this.#options.configure(config, runtime);
+    const { numaMemoryPolicy } = await this.#options.configure(config, runtime);
+    this.#isConfigured = true;
     const log = await this.#options.log;
     log.info({ runtime }, 'configured by the runtime');
-    const { numaMemoryPolicy } = this.#ledger.policy;
     if (numaMemoryPolicy === 'preferred' && !this.#takesMemoryPolicy) {
       log.warn("memory policy 'preferred' needs a runtime with NRI 0.12: memory is left alone");
     }
-    return { events: EVENTS };
+    return { events: this.#options.events ?? EVENTS };
   }
 
   /** The runtime lists everything it has, in one or several messages; the last one is answered with the updates. */
@@ -133,10 +144,12 @@ export class Session implements PluginHandlers {
       }));
     this.#listedPods = [];
     this.#listedContainers = [];
-    return this.#turn('synchronize', (ledger) => {
-      const updates = ledger.synchronize(seen);
-      return { more: false, update: this.#messages(updates) };
-    });
+    const turn = () =>
+      this.#turn('synchronize', (ledger) => {
+        const updates = ledger.synchronize(seen, this.#options.keepsUnlisted);
+        return { more: false, update: this.#messages(updates) };
+      });
+    return this.#options.beforeSynchronize?.()?.then(turn) ?? turn();
   }
 
   createContainer({ pod, container }: CreateContainerRequest): Answer<CreateContainerResponse> {
@@ -225,31 +238,38 @@ export class Session implements PluginHandlers {
     late?: (ledger: Ledger) => void,
   ): T | Nothing | Promise<T | Nothing> {
     const { mailbox, now } = this.#options;
-    const ledger = this.#ledger;
-    if (ledger === undefined) throw new Error('the runtime sent an event before Configure');
+    if (!this.#isConfigured) throw new Error('the runtime sent an event before Configure');
     const requestTimeout = this.#requestTimeout;
-    const time = requestTimeout * DEADLINE_SHARE;
+    const ms = requestTimeout * DEADLINE_SHARE;
     const start = now();
-    const deadline = start + time;
     let isGivenUp = false;
-    const isOver = (): boolean => isGivenUp || now() > deadline;
-    const run = (): T | Nothing | Promise<T | Nothing> => {
+    const isOver = (): boolean => isGivenUp || now() > start + ms;
+    // Most turns are over when this returns, and have no need of promises and timers.
+    try {
       const answer = mailbox.run((): T | Nothing | Promise<T | Nothing> => {
+        const ledger = this.#options.ledger();
+        if (ledger === undefined) return {};
         if (!isOver()) return decide(ledger, { requestTimeout, isOver });
         if (late === undefined) throw new DeadlineError('no time was left for this event');
         late(ledger);
         return {};
       });
-      if (!(answer instanceof Promise)) return answer;
-      return inTime(answer, time, () => {
+      if (!(answer instanceof Promise)) {
+        this.#report(event, start, 'answered', undefined);
+        return answer;
+      }
+      const inTimeOrNot = inTime(answer, ms, () => {
         isGivenUp = true;
         if (late !== undefined) return {};
-        throw new DeadlineError(`not decided within ${Math.round(time)} ms, nothing was changed`);
+        throw new DeadlineError(`not decided within ${Math.round(ms)} ms, nothing was changed`);
       });
-    };
-    return onceSettled(run, (error) =>
-      this.#report(event, start, isGivenUp ? 'late' : outcomeOf(error), error),
-    );
+      return onceSettled(inTimeOrNot, (error) =>
+        this.#report(event, start, isGivenUp ? 'late' : outcomeOf(error), error),
+      );
+    } catch (error) {
+      this.#report(event, start, outcomeOf(error), error);
+      throw error;
+    }
   }
 
   /** Tells what became of an event. What the ledger decided is in the log already. */
@@ -282,22 +302,16 @@ async function inTime<T>(answer: Promise<T>, ms: number, giveUp: () => Nothing):
   }
 }
 
-/** Runs, and calls `tell` when there is a result, or with the error when there is none. */
-function onceSettled<T>(run: () => T | Promise<T>, tell: (error?: unknown) => void): T | Promise<T> {
-  const failed = (error: unknown): never => {
+/** Calls `tell` when there is a result, or with the error when there is none. */
+async function onceSettled<T>(result: Promise<T>, tell: (error?: unknown) => void): Promise<T> {
+  try {
+    await result;
+  } catch (error) {
     tell(error);
     throw error;
-  };
-  const done = (result: T): T => {
-    tell();
-    return result;
-  };
-  try {
-    const result = run();
-    return result instanceof Promise ? result.then(done, failed) : done(result);
-  } catch (error) {
-    return failed(error);
   }
+  tell();
+  return result;
 }
 
 function outcomeOf(error: unknown): EventOutcome {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod/mini';
 import { counted } from '../cli/paint.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { check, PodError, readPod, type SimulatedPod } from './pod-spec.ts';
 
 /** The pods of a file, and what in it was passed over. */

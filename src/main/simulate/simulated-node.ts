@@ -74,8 +74,14 @@ export class SimulatedNode {
       await seat(runtime, socketPath, residents);
       const mailbox = new Mailbox();
       await connect(runtime, socketPath, node.#plugin.signal, (log) => {
-        const configure = async () => ledger;
-        return new Session({ configure, mailbox, log, dryRun: false, now: () => performance.now() });
+        return new Session({
+          configure: async () => config,
+          ledger: () => ledger,
+          mailbox,
+          log,
+          dryRun: false,
+          now: () => performance.now(),
+        });
       });
       return node;
     } catch (error) {

@@ -85,9 +85,7 @@ export interface UpdateContainerResponse {
 export const UpdateContainerResponse: MessageType<UpdateContainerResponse>;
 
 export interface StopContainerRequest {
-  /** May hold nothing but the id. */
-  readonly pod: PodSandbox | null;
-  readonly container: Container | null;
+  readonly container: ContainerReference | null;
 }
 export const StopContainerRequest: MessageType<StopContainerRequest>;
 
@@ -97,9 +95,7 @@ export interface StopContainerResponse {
 export const StopContainerResponse: MessageType<StopContainerResponse>;
 
 export interface RemoveContainerRequest {
-  /** May hold nothing but the id. */
-  readonly pod: PodSandbox | null;
-  readonly container: Container | null;
+  readonly container: ContainerReference | null;
 }
 export const RemoveContainerRequest: MessageType<RemoveContainerRequest>;
 
@@ -110,7 +106,7 @@ export interface PodSandboxRequest {
 export const PodSandboxRequest: MessageType<PodSandboxRequest>;
 
 /** Request of PostCreateContainer, StartContainer, PostStartContainer and PostUpdateContainer, which are four messages of
- * one shape in the API. */
+ * one shape in the API, and what runtimes send as StopContainerRequest and RemoveContainerRequest. */
 export interface ContainerRequest {
   readonly pod: PodSandbox | null;
   readonly container: Container | null;
@@ -121,10 +117,16 @@ export const ContainerRequest: MessageType<ContainerRequest>;
 export interface StateChangeEvent {
   /** An event number, see Event in nri.ts. */
   readonly event: number;
+  readonly container: ContainerReference | null;
+}
+export const StateChangeEvent: MessageType<StateChangeEvent>;
+
+/** What runtimes send in a StateChangeEvent besides. */
+export interface StateChangeSubject {
   readonly pod: PodSandbox | null;
   readonly container: Container | null;
 }
-export const StateChangeEvent: MessageType<StateChangeEvent>;
+export const StateChangeSubject: MessageType<StateChangeSubject>;
 
 export interface Empty {
 }
@@ -135,19 +137,21 @@ export interface PodSandbox {
   readonly name: string;
   readonly uid: string;
   readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly linux: LinuxPodSandbox | null;
 }
 export const PodSandbox: MessageType<PodSandbox>;
 
 export interface LinuxPodSandbox {
-  /** Sum over the pod's containers, where the kubelet sent it. */
-  readonly podResources: LinuxResources | null;
   readonly cgroupParent: string;
-  readonly cgroupsPath: string;
 }
 export const LinuxPodSandbox: MessageType<LinuxPodSandbox>;
+
+/** What is read of a container that ends. */
+export interface ContainerReference {
+  readonly id: string;
+}
+export const ContainerReference: MessageType<ContainerReference>;
 
 export interface Container {
   readonly id: string;
@@ -156,9 +160,7 @@ export interface Container {
   /** A container state, see ContainerState in nri.ts. */
   readonly state: number;
   readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly linux: LinuxContainer | null;
-  readonly pid: number;
   /** Nanoseconds since 1970. */
   readonly createdAt: number;
 }
@@ -189,8 +191,6 @@ export interface LinuxCPU {
   readonly quota: OptionalInt64 | null;
   /** Microseconds. */
   readonly period: OptionalUInt64 | null;
-  readonly realtimeRuntime: OptionalInt64 | null;
-  readonly realtimePeriod: OptionalUInt64 | null;
   /** CPU list; empty means "no change", never "none". */
   readonly cpus: string;
   /** Memory node list; empty means "no change". */

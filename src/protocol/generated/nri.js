@@ -1075,7 +1075,6 @@ export const StopContainerRequest = $root.StopContainerRequest = (() => {
                     this[keys[i]] = properties[keys[i]];
     };
 
-    StopContainerRequest.prototype.pod = null;
     StopContainerRequest.prototype.container = null;
 
     StopContainerRequest.encode = function (message, writer, _depth) {
@@ -1085,10 +1084,8 @@ export const StopContainerRequest = $root.StopContainerRequest = (() => {
             _depth = 0;
         if (_depth > $util.recursionLimit)
             throw $Error("max depth exceeded");
-        if (message.pod != null && $Object.hasOwnProperty.call(message, "pod"))
-            $root.PodSandbox.encode(message.pod, writer.uint32(10).fork(), _depth + 1).ldelim();
         if (message.container != null && $Object.hasOwnProperty.call(message, "container"))
-            $root.Container.encode(message.container, writer.uint32(18).fork(), _depth + 1).ldelim();
+            $root.ContainerReference.encode(message.container, writer.uint32(18).fork(), _depth + 1).ldelim();
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
             for (let i = 0; i < message.$unknowns.length; ++i)
                 writer.raw(message.$unknowns[i]);
@@ -1122,16 +1119,10 @@ export const StopContainerRequest = $root.StopContainerRequest = (() => {
             }
             let wireType = tag & 7;
             switch (tag >>>= 3) {
-            case 1: {
-                    if (wireType !== 2)
-                        break;
-                    message.pod = $root.PodSandbox.decode(reader, reader.size(), $undefined, _depth + 1, message.pod);
-                    continue;
-                }
             case 2: {
                     if (wireType !== 2)
                         break;
-                    message.container = $root.Container.decode(reader, reader.size(), $undefined, _depth + 1, message.container);
+                    message.container = $root.ContainerReference.decode(reader, reader.size(), $undefined, _depth + 1, message.container);
                     continue;
                 }
             }
@@ -1246,7 +1237,6 @@ export const RemoveContainerRequest = $root.RemoveContainerRequest = (() => {
                     this[keys[i]] = properties[keys[i]];
     };
 
-    RemoveContainerRequest.prototype.pod = null;
     RemoveContainerRequest.prototype.container = null;
 
     RemoveContainerRequest.encode = function (message, writer, _depth) {
@@ -1256,10 +1246,8 @@ export const RemoveContainerRequest = $root.RemoveContainerRequest = (() => {
             _depth = 0;
         if (_depth > $util.recursionLimit)
             throw $Error("max depth exceeded");
-        if (message.pod != null && $Object.hasOwnProperty.call(message, "pod"))
-            $root.PodSandbox.encode(message.pod, writer.uint32(10).fork(), _depth + 1).ldelim();
         if (message.container != null && $Object.hasOwnProperty.call(message, "container"))
-            $root.Container.encode(message.container, writer.uint32(18).fork(), _depth + 1).ldelim();
+            $root.ContainerReference.encode(message.container, writer.uint32(18).fork(), _depth + 1).ldelim();
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
             for (let i = 0; i < message.$unknowns.length; ++i)
                 writer.raw(message.$unknowns[i]);
@@ -1293,16 +1281,10 @@ export const RemoveContainerRequest = $root.RemoveContainerRequest = (() => {
             }
             let wireType = tag & 7;
             switch (tag >>>= 3) {
-            case 1: {
-                    if (wireType !== 2)
-                        break;
-                    message.pod = $root.PodSandbox.decode(reader, reader.size(), $undefined, _depth + 1, message.pod);
-                    continue;
-                }
             case 2: {
                     if (wireType !== 2)
                         break;
-                    message.container = $root.Container.decode(reader, reader.size(), $undefined, _depth + 1, message.container);
+                    message.container = $root.ContainerReference.decode(reader, reader.size(), $undefined, _depth + 1, message.container);
                     continue;
                 }
             }
@@ -1502,7 +1484,6 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
     };
 
     StateChangeEvent.prototype.event = 0;
-    StateChangeEvent.prototype.pod = null;
     StateChangeEvent.prototype.container = null;
 
     StateChangeEvent.encode = function (message, writer, _depth) {
@@ -1514,10 +1495,8 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
             throw $Error("max depth exceeded");
         if (message.event != null && $Object.hasOwnProperty.call(message, "event") && message.event !== 0)
             writer.uint32(8).int32(message.event);
-        if (message.pod != null && $Object.hasOwnProperty.call(message, "pod"))
-            $root.PodSandbox.encode(message.pod, writer.uint32(18).fork(), _depth + 1).ldelim();
         if (message.container != null && $Object.hasOwnProperty.call(message, "container"))
-            $root.Container.encode(message.container, writer.uint32(26).fork(), _depth + 1).ldelim();
+            $root.ContainerReference.encode(message.container, writer.uint32(26).fork(), _depth + 1).ldelim();
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
             for (let i = 0; i < message.$unknowns.length; ++i)
                 writer.raw(message.$unknowns[i]);
@@ -1560,6 +1539,88 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
                         delete message.event;
                     continue;
                 }
+            case 3: {
+                    if (wireType !== 2)
+                        break;
+                    message.container = $root.ContainerReference.decode(reader, reader.size(), $undefined, _depth + 1, message.container);
+                    continue;
+                }
+            }
+            reader.skipType(wireType, _depth, tag);
+            if (!reader.discardUnknown) {
+                $util.makeProp(message, "$unknowns", false);
+                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+            }
+        }
+        if (length !== $undefined) {
+            if (reader.pos !== end)
+                throw $RangeError("index out of range");
+            reader.len = length;
+        }
+        if (_end !== $undefined)
+            throw $Error("missing end group");
+        return message;
+    };
+
+    return StateChangeEvent;
+})();
+
+export const StateChangeSubject = $root.StateChangeSubject = (() => {
+
+    const StateChangeSubject = function (properties) {
+        if (properties)
+            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                    this[keys[i]] = properties[keys[i]];
+    };
+
+    StateChangeSubject.prototype.pod = null;
+    StateChangeSubject.prototype.container = null;
+
+    StateChangeSubject.encode = function (message, writer, _depth) {
+        if (!writer)
+            writer = $Writer.create();
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $util.recursionLimit)
+            throw $Error("max depth exceeded");
+        if (message.pod != null && $Object.hasOwnProperty.call(message, "pod"))
+            $root.PodSandbox.encode(message.pod, writer.uint32(18).fork(), _depth + 1).ldelim();
+        if (message.container != null && $Object.hasOwnProperty.call(message, "container"))
+            $root.Container.encode(message.container, writer.uint32(26).fork(), _depth + 1).ldelim();
+        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+            for (let i = 0; i < message.$unknowns.length; ++i)
+                writer.raw(message.$unknowns[i]);
+        return writer;
+    };
+
+    StateChangeSubject.decode = function (reader, length, _end, _depth, _target) {
+        if (!(reader instanceof $Reader))
+            reader = $Reader.create(reader);
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $Reader.recursionLimit)
+            throw $Error("max depth exceeded");
+        let end, message, value;
+        if (length === $undefined)
+            end = reader.len;
+        else {
+            end = reader.pos + length;
+            if (end > reader.len)
+                throw $RangeError("index out of range");
+            length = reader.len;
+            reader.len = end;
+        }
+        message = _target || new $root.StateChangeSubject();
+        while (reader.pos < end) {
+            let start = reader.pos;
+            let tag = reader.tag();
+            if (tag === _end) {
+                _end = $undefined;
+                break;
+            }
+            let wireType = tag & 7;
+            switch (tag >>>= 3) {
             case 2: {
                     if (wireType !== 2)
                         break;
@@ -1589,7 +1650,7 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
         return message;
     };
 
-    return StateChangeEvent;
+    return StateChangeSubject;
 })();
 
 export const Empty = $root.Empty = (() => {
@@ -1661,7 +1722,6 @@ export const Empty = $root.Empty = (() => {
 export const PodSandbox = $root.PodSandbox = (() => {
 
     const PodSandbox = function (properties) {
-        this.labels = {};
         this.annotations = {};
         if (properties)
             for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
@@ -1673,7 +1733,6 @@ export const PodSandbox = $root.PodSandbox = (() => {
     PodSandbox.prototype.name = "";
     PodSandbox.prototype.uid = "";
     PodSandbox.prototype.namespace = "";
-    PodSandbox.prototype.labels = $util.emptyObject;
     PodSandbox.prototype.annotations = $util.emptyObject;
     PodSandbox.prototype.linux = null;
 
@@ -1692,9 +1751,6 @@ export const PodSandbox = $root.PodSandbox = (() => {
             writer.uint32(26).string(message.uid);
         if (message.namespace != null && $Object.hasOwnProperty.call(message, "namespace") && message.namespace !== "")
             writer.uint32(34).string(message.namespace);
-        if (message.labels != null && $Object.hasOwnProperty.call(message, "labels"))
-            for (let keys = $Object.keys(message.labels), i = 0; i < keys.length; ++i)
-                writer.uint32(42).fork().uint32(10).string(keys[i]).uint32(18).string(message.labels[keys[i]]).ldelim();
         if (message.annotations != null && $Object.hasOwnProperty.call(message, "annotations"))
             for (let keys = $Object.keys(message.annotations), i = 0; i < keys.length; ++i)
                 writer.uint32(50).fork().uint32(10).string(keys[i]).uint32(18).string(message.annotations[keys[i]]).ldelim();
@@ -1769,42 +1825,6 @@ export const PodSandbox = $root.PodSandbox = (() => {
                         delete message.namespace;
                     continue;
                 }
-            case 5: {
-                    if (wireType !== 2)
-                        break;
-                    if (message.labels === $util.emptyObject)
-                        message.labels = {};
-                    let end2 = reader.size() + reader.pos;
-                    if (end2 > reader.len)
-                        throw $RangeError("index out of range");
-                    reader.len = end2;
-                    key = "";
-                    value = "";
-                    while (reader.pos < end2) {
-                        let tag2 = reader.tag();
-                        wireType = tag2 & 7;
-                        switch (tag2 >>>= 3) {
-                        case 1:
-                            if (wireType !== 2)
-                                break;
-                            key = reader.stringVerify();
-                            continue;
-                        case 2:
-                            if (wireType !== 2)
-                                break;
-                            value = reader.stringVerify();
-                            continue;
-                        }
-                        reader.skipType(wireType, _depth, tag2);
-                    }
-                    if (reader.pos !== end2)
-                        throw $RangeError("index out of range");
-                    reader.len = end;
-                    if (key === "__proto__")
-                        $util.makeProp(message.labels, key);
-                    message.labels[key] = value;
-                    continue;
-                }
             case 6: {
                     if (wireType !== 2)
                         break;
@@ -1876,9 +1896,7 @@ export const LinuxPodSandbox = $root.LinuxPodSandbox = (() => {
                     this[keys[i]] = properties[keys[i]];
     };
 
-    LinuxPodSandbox.prototype.podResources = null;
     LinuxPodSandbox.prototype.cgroupParent = "";
-    LinuxPodSandbox.prototype.cgroupsPath = "";
 
     LinuxPodSandbox.encode = function (message, writer, _depth) {
         if (!writer)
@@ -1887,12 +1905,8 @@ export const LinuxPodSandbox = $root.LinuxPodSandbox = (() => {
             _depth = 0;
         if (_depth > $util.recursionLimit)
             throw $Error("max depth exceeded");
-        if (message.podResources != null && $Object.hasOwnProperty.call(message, "podResources"))
-            $root.LinuxResources.encode(message.podResources, writer.uint32(18).fork(), _depth + 1).ldelim();
         if (message.cgroupParent != null && $Object.hasOwnProperty.call(message, "cgroupParent") && message.cgroupParent !== "")
             writer.uint32(26).string(message.cgroupParent);
-        if (message.cgroupsPath != null && $Object.hasOwnProperty.call(message, "cgroupsPath") && message.cgroupsPath !== "")
-            writer.uint32(34).string(message.cgroupsPath);
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
             for (let i = 0; i < message.$unknowns.length; ++i)
                 writer.raw(message.$unknowns[i]);
@@ -1926,12 +1940,6 @@ export const LinuxPodSandbox = $root.LinuxPodSandbox = (() => {
             }
             let wireType = tag & 7;
             switch (tag >>>= 3) {
-            case 2: {
-                    if (wireType !== 2)
-                        break;
-                    message.podResources = $root.LinuxResources.decode(reader, reader.size(), $undefined, _depth + 1, message.podResources);
-                    continue;
-                }
             case 3: {
                     if (wireType !== 2)
                         break;
@@ -1939,15 +1947,6 @@ export const LinuxPodSandbox = $root.LinuxPodSandbox = (() => {
                         message.cgroupParent = value;
                     else
                         delete message.cgroupParent;
-                    continue;
-                }
-            case 4: {
-                    if (wireType !== 2)
-                        break;
-                    if ((value = reader.stringVerify()).length)
-                        message.cgroupsPath = value;
-                    else
-                        delete message.cgroupsPath;
                     continue;
                 }
             }
@@ -1970,11 +1969,92 @@ export const LinuxPodSandbox = $root.LinuxPodSandbox = (() => {
     return LinuxPodSandbox;
 })();
 
+export const ContainerReference = $root.ContainerReference = (() => {
+
+    const ContainerReference = function (properties) {
+        if (properties)
+            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                    this[keys[i]] = properties[keys[i]];
+    };
+
+    ContainerReference.prototype.id = "";
+
+    ContainerReference.encode = function (message, writer, _depth) {
+        if (!writer)
+            writer = $Writer.create();
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $util.recursionLimit)
+            throw $Error("max depth exceeded");
+        if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+            writer.uint32(10).string(message.id);
+        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+            for (let i = 0; i < message.$unknowns.length; ++i)
+                writer.raw(message.$unknowns[i]);
+        return writer;
+    };
+
+    ContainerReference.decode = function (reader, length, _end, _depth, _target) {
+        if (!(reader instanceof $Reader))
+            reader = $Reader.create(reader);
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $Reader.recursionLimit)
+            throw $Error("max depth exceeded");
+        let end, message, value;
+        if (length === $undefined)
+            end = reader.len;
+        else {
+            end = reader.pos + length;
+            if (end > reader.len)
+                throw $RangeError("index out of range");
+            length = reader.len;
+            reader.len = end;
+        }
+        message = _target || new $root.ContainerReference();
+        while (reader.pos < end) {
+            let start = reader.pos;
+            let tag = reader.tag();
+            if (tag === _end) {
+                _end = $undefined;
+                break;
+            }
+            let wireType = tag & 7;
+            switch (tag >>>= 3) {
+            case 1: {
+                    if (wireType !== 2)
+                        break;
+                    if ((value = reader.stringVerify()).length)
+                        message.id = value;
+                    else
+                        delete message.id;
+                    continue;
+                }
+            }
+            reader.skipType(wireType, _depth, tag);
+            if (!reader.discardUnknown) {
+                $util.makeProp(message, "$unknowns", false);
+                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+            }
+        }
+        if (length !== $undefined) {
+            if (reader.pos !== end)
+                throw $RangeError("index out of range");
+            reader.len = length;
+        }
+        if (_end !== $undefined)
+            throw $Error("missing end group");
+        return message;
+    };
+
+    return ContainerReference;
+})();
+
 export const Container = $root.Container = (() => {
 
     const Container = function (properties) {
         this.labels = {};
-        this.annotations = {};
         if (properties)
             for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                 if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -1986,9 +2066,7 @@ export const Container = $root.Container = (() => {
     Container.prototype.name = "";
     Container.prototype.state = 0;
     Container.prototype.labels = $util.emptyObject;
-    Container.prototype.annotations = $util.emptyObject;
     Container.prototype.linux = null;
-    Container.prototype.pid = 0;
     Container.prototype.createdAt = $util.Long ? $util.Long.fromBits(0,0,false) : 0;
 
     Container.encode = function (message, writer, _depth) {
@@ -2009,13 +2087,8 @@ export const Container = $root.Container = (() => {
         if (message.labels != null && $Object.hasOwnProperty.call(message, "labels"))
             for (let keys = $Object.keys(message.labels), i = 0; i < keys.length; ++i)
                 writer.uint32(42).fork().uint32(10).string(keys[i]).uint32(18).string(message.labels[keys[i]]).ldelim();
-        if (message.annotations != null && $Object.hasOwnProperty.call(message, "annotations"))
-            for (let keys = $Object.keys(message.annotations), i = 0; i < keys.length; ++i)
-                writer.uint32(50).fork().uint32(10).string(keys[i]).uint32(18).string(message.annotations[keys[i]]).ldelim();
         if (message.linux != null && $Object.hasOwnProperty.call(message, "linux"))
             $root.LinuxContainer.encode(message.linux, writer.uint32(90).fork(), _depth + 1).ldelim();
-        if (message.pid != null && $Object.hasOwnProperty.call(message, "pid") && message.pid !== 0)
-            writer.uint32(96).uint32(message.pid);
         if (message.createdAt != null && $Object.hasOwnProperty.call(message, "createdAt") && (typeof message.createdAt === "object" ? message.createdAt.low || message.createdAt.high : message.createdAt !== 0))
             writer.uint32(112).int64(message.createdAt);
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -2123,55 +2196,10 @@ export const Container = $root.Container = (() => {
                     message.labels[key] = value;
                     continue;
                 }
-            case 6: {
-                    if (wireType !== 2)
-                        break;
-                    if (message.annotations === $util.emptyObject)
-                        message.annotations = {};
-                    let end2 = reader.size() + reader.pos;
-                    if (end2 > reader.len)
-                        throw $RangeError("index out of range");
-                    reader.len = end2;
-                    key = "";
-                    value = "";
-                    while (reader.pos < end2) {
-                        let tag2 = reader.tag();
-                        wireType = tag2 & 7;
-                        switch (tag2 >>>= 3) {
-                        case 1:
-                            if (wireType !== 2)
-                                break;
-                            key = reader.stringVerify();
-                            continue;
-                        case 2:
-                            if (wireType !== 2)
-                                break;
-                            value = reader.stringVerify();
-                            continue;
-                        }
-                        reader.skipType(wireType, _depth, tag2);
-                    }
-                    if (reader.pos !== end2)
-                        throw $RangeError("index out of range");
-                    reader.len = end;
-                    if (key === "__proto__")
-                        $util.makeProp(message.annotations, key);
-                    message.annotations[key] = value;
-                    continue;
-                }
             case 11: {
                     if (wireType !== 2)
                         break;
                     message.linux = $root.LinuxContainer.decode(reader, reader.size(), $undefined, _depth + 1, message.linux);
-                    continue;
-                }
-            case 12: {
-                    if (wireType !== 0)
-                        break;
-                    if (value = reader.uint32())
-                        message.pid = value;
-                    else
-                        delete message.pid;
                     continue;
                 }
             case 14: {
@@ -2482,8 +2510,6 @@ export const LinuxCPU = $root.LinuxCPU = (() => {
     LinuxCPU.prototype.shares = null;
     LinuxCPU.prototype.quota = null;
     LinuxCPU.prototype.period = null;
-    LinuxCPU.prototype.realtimeRuntime = null;
-    LinuxCPU.prototype.realtimePeriod = null;
     LinuxCPU.prototype.cpus = "";
     LinuxCPU.prototype.mems = "";
 
@@ -2500,10 +2526,6 @@ export const LinuxCPU = $root.LinuxCPU = (() => {
             $root.OptionalInt64.encode(message.quota, writer.uint32(18).fork(), _depth + 1).ldelim();
         if (message.period != null && $Object.hasOwnProperty.call(message, "period"))
             $root.OptionalUInt64.encode(message.period, writer.uint32(26).fork(), _depth + 1).ldelim();
-        if (message.realtimeRuntime != null && $Object.hasOwnProperty.call(message, "realtimeRuntime"))
-            $root.OptionalInt64.encode(message.realtimeRuntime, writer.uint32(34).fork(), _depth + 1).ldelim();
-        if (message.realtimePeriod != null && $Object.hasOwnProperty.call(message, "realtimePeriod"))
-            $root.OptionalUInt64.encode(message.realtimePeriod, writer.uint32(42).fork(), _depth + 1).ldelim();
         if (message.cpus != null && $Object.hasOwnProperty.call(message, "cpus") && message.cpus !== "")
             writer.uint32(50).string(message.cpus);
         if (message.mems != null && $Object.hasOwnProperty.call(message, "mems") && message.mems !== "")
@@ -2557,18 +2579,6 @@ export const LinuxCPU = $root.LinuxCPU = (() => {
                     if (wireType !== 2)
                         break;
                     message.period = $root.OptionalUInt64.decode(reader, reader.size(), $undefined, _depth + 1, message.period);
-                    continue;
-                }
-            case 4: {
-                    if (wireType !== 2)
-                        break;
-                    message.realtimeRuntime = $root.OptionalInt64.decode(reader, reader.size(), $undefined, _depth + 1, message.realtimeRuntime);
-                    continue;
-                }
-            case 5: {
-                    if (wireType !== 2)
-                        break;
-                    message.realtimePeriod = $root.OptionalUInt64.decode(reader, reader.size(), $undefined, _depth + 1, message.realtimePeriod);
                     continue;
                 }
             case 6: {

@@ -21,6 +21,7 @@ function open(context: TestContext, socketPath: string, http?: { host: string; p
   const lines: Line[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const admin = new Admin({ source: new Plugin(), socketPath, http, log, retryMs: 20 });
+  admin.setActive(true);
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= admin.close());
   context.after(close);

@@ -51,6 +51,8 @@ export class Plugin implements AdminSource {
   /** The ledger, which is there even if the plugin does not know it yet. */
   readonly placing: Ledger;
   runtimeFacts: RuntimeFacts | undefined;
+  /** Whether no other instance on the node is. */
+  active = true;
   readonly #config: Config;
   readonly #policy: Policy;
 
@@ -83,6 +85,7 @@ export class Plugin implements AdminSource {
   runtime = (): RuntimeFacts | undefined => this.runtimeFacts;
   planner = () => ({ calls: 2, improved: 1, tasks: 6, answers: 5, incidents: 1 });
   reconcile = (): ReconcileView => this.counts;
+  isActive = (): boolean => this.active;
 }
 
 export interface Answer {

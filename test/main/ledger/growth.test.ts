@@ -1,43 +1,56 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { GrowthBudget } from '../../../src/main/ledger/growth.ts';
-import { integer, type Node, nodeOf, shared, shown } from './fixtures.ts';
+import { Growth, type GrowthLimits } from '../../../src/main/ledger/growth.ts';
+import { annotated, cpuset, integer, type Node, nodeOf, shared, shown } from './fixtures.ts';
 
 const LIMITS = { rate: 20, burst: 40 };
 
 describe('the budget for growth', () => {
+  /** How many of `wanted` tokens there are. */
+  const take = (budget: Growth, wanted: number, limits: GrowthLimits, now: number): number => {
+    let taken = 0;
+    while (taken < wanted && budget.take(limits, now)) taken++;
+    return taken;
+  };
+
   test('is full at first', () => {
-    assert.equal(new GrowthBudget().take(100, LIMITS, 5), 40);
+    assert.equal(take(new Growth(), 100, LIMITS, 5), 40);
   });
 
   test('gives what is asked for while there is enough', () => {
-    const budget = new GrowthBudget();
+    const budget = new Growth();
     assert.deepEqual(
-      [budget.take(15, LIMITS, 0), budget.take(15, LIMITS, 0), budget.take(15, LIMITS, 0)],
+      [take(budget, 15, LIMITS, 0), take(budget, 15, LIMITS, 0), take(budget, 15, LIMITS, 0)],
       [15, 15, 10],
     );
   });
 
   test('fills up with time, up to the burst', () => {
-    const budget = new GrowthBudget();
-    budget.take(40, LIMITS, 0);
-    assert.equal(budget.take(40, LIMITS, 500), 10);
-    assert.equal(budget.take(40, LIMITS, 60_000), 40);
+    const budget = new Growth();
+    take(budget, 20, LIMITS, 0);
+    assert.equal(take(budget, 40, LIMITS, 500), 30);
+    assert.equal(take(budget, 41, LIMITS, 60_000), 40);
+  });
+
+  test('gives no more once it is empty, until it is full', () => {
+    const budget = new Growth();
+    take(budget, 41, LIMITS, 0);
+    assert.equal(take(budget, 40, LIMITS, 1900), 0);
+    assert.equal(take(budget, 40, LIMITS, 2000), 40);
   });
 
   test('loses nothing when it is asked often', () => {
-    const budget = new GrowthBudget();
-    budget.take(40, LIMITS, 0);
+    const budget = new Growth();
     let taken = 0;
-    for (let now = 10; now <= 1000; now += 10) taken += budget.take(40, LIMITS, now);
-    assert.equal(taken, 20);
+    for (let now = 0; now <= 20_000; now += 10) taken += take(budget, 1, LIMITS, now);
+    assert.ok(taken > 400, `${taken}`);
   });
 
   test('follows limits that change', () => {
-    const budget = new GrowthBudget();
-    assert.equal(budget.take(100, { rate: 0, burst: 3 }, 0), 3);
-    assert.equal(budget.take(100, { rate: 0, burst: 3 }, 60_000), 0);
-    assert.equal(budget.take(100, { rate: 1, burst: 100 }, 65_000), 5);
+    const budget = new Growth();
+    assert.equal(take(budget, 100, { rate: 0, burst: 3 }, 0), 3);
+    assert.equal(take(budget, 100, { rate: 0, burst: 3 }, 60_000), 0);
+    assert.equal(take(budget, 100, { rate: 1, burst: 5 }, 65_000), 5);
   });
 });
 
@@ -62,13 +75,15 @@ describe('growth of the pool', () => {
     assert.equal(behind(node), 6);
   });
 
-  test('goes on with later answers, as fast as the budget fills', () => {
+  test('goes on with later answers when the budget is full again', () => {
     const node = crowded(10, 4);
     node.stop('db');
-    node.create(shared('short-lived'));
+    node.create(shared('short-lived'), shared('other'));
     node.clock = 100;
-    assert.equal(node.stop('short-lived').length, 2);
-    assert.equal(behind(node), 4);
+    assert.equal(node.stop('short-lived').length, 0);
+    node.clock = 200;
+    assert.equal(node.stop('other').length, 4);
+    assert.equal(behind(node), 2);
     node.clock = 60_000;
     assert.equal(node.stop('cache').length, 4);
   });
@@ -83,8 +98,18 @@ describe('growth of the pool', () => {
     const node = crowded(1, 0, 0);
     node.stop('db');
     assert.equal(behind(node), 1);
+    node.clock += 1000;
     node.create(integer('other', 50));
     assert.equal(behind(node), 0);
+  });
+
+  test('is not, while containers come and go: the next ones may want those CPUs', () => {
+    const node = crowded(1, 0, 0);
+    node.stop('db');
+    const before = node.cpus('web-0')!;
+    node.create(annotated('io', '0'));
+    assert.equal(node.cpus('web-0'), cpuset(before).minus(cpuset('0')).toString());
+    assert.deepEqual(node.create(integer('db-again', 32)).updates, []);
   });
 
   test('is not paid for by shrinking, which never waits', () => {
@@ -100,7 +125,7 @@ describe('growth of the pool', () => {
     assert.equal(node.cpus('web-new'), node.ledger.pool.toString());
   });
 
-  test('of a hundred shared containers costs little when a hundred others stop', () => {
+  test('of a hundred shared containers costs little when a hundred others stop and are made anew', () => {
     const node = nodeOf('2 packages, 64 cores each, SMT 2');
     for (let i = 0; i < 100; i++) node.create(integer(`db-${i}`, 2));
     for (let i = 0; i < 100; i++) node.create(shared(`web-${i}`));
@@ -110,6 +135,11 @@ describe('growth of the pool', () => {
       updates += node.stop(`db-${i}`).length;
     }
     assert.ok(updates <= 60, `${updates} updates`);
+    for (let i = 0; i < 100; i++) {
+      node.clock += 10;
+      updates += node.create(integer(`new-${i}`, 2)).updates.length;
+    }
+    assert.ok(updates <= 140, `${updates} updates`);
   });
 
   test('hands out CPUs that wait to join first where they are as good', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Config, ConfigError } from '../../../src/main/config.ts';
+import type { Config } from '../../../src/main/config.ts';
+import { ConfigError } from '../../../src/main/config-error.ts';
 import { annotated, cpuset, integer, nodeOf, policyOf, shared, shown } from './fixtures.ts';
 
 describe('reserved CPUs', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Entry, UNTOLD } from '../../../src/main/ledger/entry.ts';
+import fc from 'fast-check';
+import { type Entry, isExclusive, UNTOLD } from '../../../src/main/ledger/entry.ts';
 import { type Draft, LedgerState } from '../../../src/main/ledger/state.ts';
 import { cpuset, shared } from './fixtures.ts';
 
@@ -20,7 +21,7 @@ function entry(id: string, kind: 'annotated' | 'integer', list: string): Entry {
 }
 
 function stateOf(...entries: Entry[]): LedgerState {
-  const state = new LedgerState();
+  const state = new LedgerState(() => true);
   const draft = state.draft();
   for (const each of entries) draft.set(each);
   draft.commit();
@@ -85,4 +86,61 @@ describe('a draft', () => {
     assert.equal(ids(draft), 'a');
     assert.equal(draft.reserved.toString(), '1');
   });
+});
+
+/** One of few containers, so that histories meet the same ones again, in any of the states that one can be in. */
+const anyEntry: fc.Arbitrary<Entry> = fc
+  .record({
+    number: fc.nat({ max: 7 }),
+    kind: fc.constantFrom('shared' as const, 'integer' as const, 'annotated' as const),
+    cpu: fc.nat({ max: 3 }),
+    forbidden: fc.constantFrom('', '5'),
+    told: fc.constantFrom(undefined, '0-3', '4-7'),
+    seen: fc.constantFrom(undefined, undefined, '6'),
+    uid: fc.constantFrom('p', 'q', ''),
+  })
+  .map(({ number, kind, cpu, forbidden, told, seen, uid }) => ({
+    ...entry(`c${number}`, kind === 'shared' ? 'integer' : kind, kind === 'shared' ? '' : `${cpu}`),
+    ...shared(`c${number}`, { uid }),
+    ...(kind === 'shared' && { workload: { kind, forbidden: cpuset(forbidden) } }),
+    told: { ...UNTOLD, cpus: told === undefined ? undefined : cpuset(told) },
+    seen: seen === undefined ? undefined : cpuset(seen),
+  }));
+
+const anyChange = fc.oneof(
+  anyEntry,
+  fc.nat({ max: 7 }).map((number) => `c${number}`),
+);
+
+test('a draft finds by its indexes what looking at all containers finds', () => {
+  const inPlace = ({ seen, told, cpus }: Entry) => seen === undefined && told.cpus?.equals(cpus) === true;
+  const idsOf = (entries: Iterable<Entry>) => Array.from(entries, ({ container }) => container.id).toSorted();
+  fc.assert(
+    fc.property(fc.array(fc.array(anyChange, { maxLength: 6 }), { minLength: 1, maxLength: 6 }), (turns) => {
+      const state = new LedgerState(inPlace);
+      for (const changes of turns) {
+        const draft = state.draft();
+        for (const change of changes) {
+          if (typeof change === 'string') draft.delete(change);
+          else draft.set(change);
+          const inPool: Entry[] = [];
+          draft.forEachInPool((one, alike) => {
+            const members = [...alike()];
+            assert.ok(members.includes(one));
+            assert.equal(new Set(members.map(({ told }) => String(told.cpus))).size, 1);
+            inPool.push(...members);
+          });
+          assert.deepEqual(idsOf(inPool), idsOf(draft.filter((one) => !isExclusive(one))));
+          const unsettled: Entry[] = [];
+          draft.forEachUnsettledOwner((one) => unsettled.push(one));
+          const missed = draft.filter((one) => isExclusive(one) && !inPlace(one) && !unsettled.includes(one));
+          assert.deepEqual(missed, []);
+          for (const uid of ['p', 'q']) {
+            assert.deepEqual(idsOf(draft.ofPod(uid)), idsOf(draft.filter(({ pod }) => pod.uid === uid)));
+          }
+        }
+        draft.commit();
+      }
+    }),
+  );
 });

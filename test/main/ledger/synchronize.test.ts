@@ -41,6 +41,17 @@ describe('synchronizing', () => {
     assert.equal(node.ledger.pool.size, 6);
   });
 
+  test('keeps those that may just not be listed yet, where they are and for themselves', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2), integer('fresh', 2));
+    const before = places(node);
+    const listed = node.listing().filter(({ container }) => container.id !== 'fresh');
+    node.ledger.synchronize([...listed, integer('found', 2)], true);
+    const { db, fresh } = places(node);
+    assert.deepEqual({ db, fresh }, before);
+    assert.ok(!node.ledger.entries.get('found')!.cpus.intersects(cpuset(`${fresh}`)));
+  });
+
   test('tells the journal how many of each kind there are', () => {
     const node = nodeOf('8 cpus');
     node.synchronize(annotated('io', '1'), integer('db', 2), integer('huge', 9), shared('a'), shared('b'));

@@ -87,6 +87,7 @@ describe('the updates of an answer', () => {
     node.create(integer('a', 2), shared('web'));
     node.stop('a');
     assert.equal(node.cpus('web'), '0,3-7');
+    node.clock += 1000;
     assert.deepEqual(shown(node.create(annotated('io', '7')).updates), ['web 0-6']);
   });
 

@@ -1,7 +1,8 @@
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { Mailbox } from '../../../src/main/actor.ts';
-import { type Config, ConfigError } from '../../../src/main/config.ts';
+import { type Config, DEFAULT_CONFIG } from '../../../src/main/config.ts';
+import { ConfigError } from '../../../src/main/config-error.ts';
 import { Journal } from '../../../src/main/journal.ts';
 import { Ledger } from '../../../src/main/ledger/ledger.ts';
 import { type RuntimeFacts, Session } from '../../../src/main/nri/session.ts';
@@ -48,6 +49,10 @@ export interface Options {
   /** The runtime's Configure call. */
   readonly configure?: PartialMessage<ConfigureRequest> | 'never';
   readonly dryRun?: boolean;
+  /** Whether another instance decides, until that is called with the first list. */
+  readonly takeOver?: () => Promise<boolean>;
+  /** The host is still being read, until then. */
+  readonly hostRead?: Promise<void>;
   readonly now?: () => number;
 }
 
@@ -65,12 +70,25 @@ export async function setUp(t: TestContext, options: Options = {}): Promise<Setu
   const configured: Configured[] = [];
   const events: string[] = [];
   const mailbox = new Mailbox();
+  const { takeOver, hostRead } = options;
+  let decides = takeOver === undefined && hostRead === undefined;
+  if (hostRead !== undefined) {
+    void mailbox.run(async () => {
+      await hostRead;
+      decides = true;
+    });
+  }
   const session = new Session({
     configure: async (text, runtime) => {
       configured.push({ text, runtime });
       if (text === 'bad') throw new ConfigError('no such setting: bad');
-      return ledger;
+      return { ...DEFAULT_CONFIG, ...config };
     },
+    ledger: () => (decides ? ledger : undefined),
+    beforeSynchronize: () =>
+      takeOver?.().then((isActive) => {
+        decides = isActive;
+      }),
     mailbox,
     log: Promise.resolve(pino({ level: 'debug' }, { write: (line: string) => log.push(line) })),
     dryRun,

@@ -65,6 +65,21 @@ describe('Configure', () => {
 });
 
 describe('Synchronize', () => {
+  test('waits for the host to be read, when Configure is answered already', async (t) => {
+    let finish!: () => void;
+    const hostRead = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const { runtime, ledger } = await setUp(t, { hostRead });
+    const { pod, container } = told(on('0-1', integer('db', 2)));
+    const listed = runtime.synchronize({ pods: [pod], containers: [container] }, TIMEOUT_MS);
+    await new Promise(setImmediate);
+    assert.equal(ledger.entries.size, 0);
+    finish();
+    await listed;
+    assert.equal(`${ledger.entries.get('db')?.cpus}`, '0-1');
+  });
+
   test('is answered with the updates of what it lists', async (t) => {
     const { runtime } = await setUp(t);
     const list = listed(told(shared('web')), told(annotated('io', '1-2')));
@@ -262,6 +277,26 @@ test('events that were not asked for are answered', async (t) => {
   await runtime.runPodSandbox({ pod: { id: 'p' } }, TIMEOUT_MS);
   await runtime.stateChange({ event: Event.START_CONTAINER, container: { id: 'x' } }, TIMEOUT_MS);
   await runtime.shutdown({}, TIMEOUT_MS);
+});
+
+describe('While another instance decides', () => {
+  test('events are answered with nothing, and change nothing', async (t) => {
+    const { runtime, ledger } = await setUp(t, { takeOver: async () => false });
+    const { adjust, update } = await runtime.createContainer(told(integer('db', 2)), TIMEOUT_MS);
+    assert.deepEqual([adjust, update], [null, []]);
+    assert.deepEqual((await runtime.updateContainer(told(integer('db', 2)), TIMEOUT_MS)).update, []);
+    assert.deepEqual((await runtime.stopContainer(told(integer('db', 2)), TIMEOUT_MS)).update, []);
+    await runtime.removeContainer(told(integer('db', 2)), TIMEOUT_MS);
+    assert.equal(ledger.entries.size, 0);
+  });
+
+  test('a list is answered when this one has taken over, and with nothing if it cannot', async (t) => {
+    for (const takesOver of [true, false]) {
+      const { runtime } = await setUp(t, { takeOver: async () => takesOver });
+      const { update, more } = await runtime.synchronize(listed(told(annotated('io', '1-2'))), TIMEOUT_MS);
+      assert.deepEqual([shown(update), more], [takesOver ? ['io 1-2'] : [], false]);
+    }
+  });
 });
 
 test('an event before Configure is an error', async (t) => {

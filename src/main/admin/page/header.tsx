@@ -39,9 +39,11 @@ function Status({ state, link }: { state: StateView | undefined; link: Link }) {
       ? ['wait', 'Connecting']
       : link.status === 'lost'
         ? ['bad', 'Connection lost']
-        : state?.health.ready
-          ? ['good', 'Live, ready']
-          : ['wait', 'Live, not ready'];
+        : state?.plugin.standby
+          ? ['wait', 'On standby']
+          : state?.health.ready
+            ? ['good', 'Live, ready']
+            : ['wait', 'Live, not ready'];
   return (
     <p class={`status ${look}`} role="status">
       {words}
@@ -59,6 +61,11 @@ export function Notices({ state, link }: { state: StateView | undefined; link: L
           <b>The daemon does not answer</b> since {clock(link.since)}.{' '}
           {state === undefined ? 'Nothing is known yet.' : `What you see is of ${clock(state.time)}.`} The
           page keeps trying.
+        </p>
+      )}
+      {state?.plugin.standby && (
+        <p class="notice">
+          <b>On standby:</b> another instance on this node decides. This one takes over when that ends.
         </p>
       )}
       {state !== undefined && !state.health.ready && (

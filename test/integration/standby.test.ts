@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, it, type TestContext } from 'node:test';
+import type { StateView } from '../../src/main/admin/api.ts';
+import { AdminClient } from '../../src/main/admin/client.ts';
+import type { RuntimeEvent } from '../../src/main/runtime/events.ts';
+import { EmbeddedRuntime } from '../../src/main/runtime/runtime.ts';
+import { SysfsTree } from '../../src/main/runtime/sysfs-tree.ts';
+import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
+import { until } from '../e2e/harness/until.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../src/main/index.ts');
+
+/** An instance as a process of its own, asked over TCP. */
+class Instance {
+  readonly #process: ChildProcess;
+  #address: string | undefined;
+
+  constructor(context: TestContext, folder: string) {
+    const flags = [
+      ...['--socket', join(folder, 'nri.sock'), '--host-root', join(folder, 'host')],
+      ...['--admin-socket', join(folder, 'run/admin.sock'), '--http', '127.0.0.1:0', '--log-format', 'json'],
+    ];
+    this.#process = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'run', ...flags], {
+      env: {},
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    createInterface({ input: this.#process.stderr! }).on('line', (line) => {
+      const { address } = (line.startsWith('{') ? JSON.parse(line) : {}) as { address?: string };
+      this.#address ??= address;
+    });
+    context.after(() => this.kill());
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  async ask(path: string): Promise<Response> {
+    await until('the instance serves HTTP', () => this.#address !== undefined);
+    return fetch(this.#address + path);
+  }
+
+  async state(): Promise<StateView> {
+    return (await (await this.ask('api/v1/state')).json()) as StateView;
+  }
+
+  async kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#process.kill('SIGKILL');
+    await once(this.#process, 'exit');
+  }
+}
+
+describe('An instance beside one that is active', () => {
+  it('is ready, says that it waits, leaves the runtime alone, and takes everything over when the other ends', async (t) => {
+    const folder = temporaryFolder(t);
+    mkdirSync(join(folder, 'host'));
+    const parts = parseTopologySpec('1 package, 8 cores, SMT 2, siblings adjacent');
+    new SysfsTree(join(folder, 'host'), parts);
+    const events: RuntimeEvent[] = [];
+    const runtime = await EmbeddedRuntime.start({
+      socketPath: join(folder, 'nri.sock'),
+      online: parts.online,
+      onEvent: (event) => events.push(event),
+    });
+    t.after(() => runtime.close());
+    const synchronized = () => events.filter(({ operation }) => operation === 'Synchronize').length;
+
+    const first = new Instance(t, folder);
+    await runtime.whenReady(30_000);
+    const pod = await runtime.runPod({ name: 'db', qos: 'guaranteed' });
+    const { container } = await runtime.createContainer(pod, { name: 'main', cpus: { limit: 2 } });
+    const cpus = () => `${runtime.container(container!.id).resources.cpus}`;
+    const given = cpus();
+
+    const second = new Instance(t, folder);
+    for (const path of ['healthz', 'readyz']) assert.equal((await second.ask(path)).status, 200, path);
+    assert.match(await (await second.ask('metrics')).text(), /^nri_cpuset_active 0$/m);
+    const waiting = await second.state();
+    assert.equal(waiting.plugin.standby, true);
+    assert.deepEqual(waiting.containers, []);
+    assert.equal((await first.state()).plugin.standby, undefined);
+    assert.equal(synchronized(), 1);
+    const client = new AdminClient(join(folder, 'run/admin.sock'));
+    assert.equal((await client.state()).plugin.pid, first.pid);
+
+    await first.kill();
+    await until('the other one is synchronized', () => synchronized() === 2);
+    await until('it is the one that commands find', async () => {
+      const state = await client.state().catch(() => undefined);
+      return state?.plugin.pid === second.pid && state.health.ready;
+    });
+    const state = await second.state();
+    assert.deepEqual(
+      state.containers.map((each) => each.cpus),
+      [given],
+    );
+    assert.equal(cpus(), given, 'nobody is moved');
+    assert.match(await (await second.ask('metrics')).text(), /^nri_cpuset_active 1$/m);
+  });
+});

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectSocket } from '../../src/main/unix-socket.ts';
+import { Contenders } from './contenders.ts';
+
+describe('Instances on a node', () => {
+  test('have one that is active, and the others wait', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const first = contenders.start();
+    await first.until('active');
+    const others = [contenders.start(), contenders.start()];
+    for (const other of others) await other.until('standby');
+    assert.equal(first.role, 'active');
+    assert.ok(others.every(({ told }) => !told.includes('active')));
+  });
+
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    test(`have another one active when that one ends by ${signal}`, async (t) => {
+      const contenders = await Contenders.prepare(t);
+      const first = contenders.start();
+      await first.until('active');
+      const second = contenders.start();
+      await second.until('standby');
+      await first.end(signal);
+      await second.until('active');
+    });
+  }
+
+  test('hand over to a newer version, and have the older one back when that ends', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const old = contenders.start({ version: '1.9.0' });
+    await old.until('active');
+    const young = contenders.start({ version: '1.10.0' });
+    await young.until('active');
+    await old.until('standby');
+    await sleep(300);
+    assert.equal(young.role, 'active', 'the older one does not take it back');
+    await young.end('SIGKILL');
+    await old.until('active');
+  });
+
+  test('do not hand over to an older version, nor to the same', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const first = contenders.start({ version: '2.0.0' });
+    await first.until('active');
+    for (const version of ['1.0.0', '2.0.0', '2.0.0-rc.1']) {
+      const other = contenders.start({ version });
+      await other.until('standby');
+    }
+    assert.deepEqual(
+      first.told.filter((line) => line !== 'active'),
+      [],
+    );
+  });
+
+  test('hand over to one that the runtime did not start, if it started the active one itself', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const launched = contenders.start({ launched: true });
+    await launched.until('active');
+    await contenders.start({ version: '0.9.0' }).until('standby');
+    const external = contenders.start();
+    await external.until('active');
+    await launched.until('standby');
+  });
+
+  test('hand over to one that the runtime starts, while they are not connected themselves', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const waiting = contenders.start({ version: '2.0.0', connected: false });
+    await waiting.until('active');
+    const launched = contenders.start({ version: '2.0.0', launched: true });
+    await launched.untilTold(/^active$/);
+    await waiting.untilTold(/^standby$/);
+  });
+
+  test('keep the lease from one that the runtime starts while they are connected', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const connected = contenders.start();
+    await connected.until('active');
+    const launched = contenders.start({ launched: true });
+    await launched.until('standby');
+    assert.equal(connected.role, 'active');
+  });
+
+  test('take a lease that a process left behind, as after a reboot', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    mkdirSync(contenders.folder, { mode: 0o700 });
+    writeFileSync(join(contenders.folder, 'lease.41'), '');
+    writeFileSync(join(contenders.folder, '.lease-0123456789abcdef'), '');
+    const first = contenders.start();
+    await first.until('active');
+    assert.deepEqual(readdirSync(contenders.folder), ['lease.42']);
+  });
+
+  test('stay active when the folder is emptied, and let nobody else be', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const first = contenders.start();
+    await first.until('active');
+    rmSync(contenders.folder, { recursive: true });
+    while (!existsSync(join(contenders.folder, 'lease.1'))) await sleep(50);
+    const second = contenders.start();
+    await second.until('standby');
+    assert.deepEqual(
+      first.told.filter((line) => line !== 'active'),
+      [],
+    );
+  });
+
+  test('are active where no lease can be had, and say so', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    writeFileSync(contenders.folder, 'in the way');
+    const alone = contenders.start();
+    await alone.until('active');
+    await alone.untilTold(/no lease can be had in .*EEXIST/);
+  });
+
+  test('trust no folder that others may write in', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    mkdirSync(contenders.folder);
+    chmodSync(contenders.folder, 0o777);
+    const alone = contenders.start();
+    await alone.untilTold(/others than this user may write/);
+    await alone.until('active');
+  });
+
+  test('wait for a holder that does not talk, until it ends', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    mkdirSync(contenders.folder, { mode: 0o700 });
+    const connections: Socket[] = [];
+    const mute = createServer((socket) => connections.push(socket));
+    mute.listen(join(contenders.folder, 'lease.7'));
+    const other = contenders.start({ version: '9.0.0', launched: true });
+    await other.until('standby');
+    mute.close();
+    for (const socket of connections) socket.destroy();
+    await other.until('active');
+  });
+});
+
+describe('The holder', () => {
+  test('listens to nobody who sends what is no message, or no end', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const holder = contenders.start();
+    await holder.until('active');
+    for (const bytes of ['{}\n', 'hello\n', '{"version":1,"launched":true}\n', 'x'.repeat(100_000)]) {
+      const socket = await connectSocket(join(contenders.folder, 'lease.1'));
+      socket.resume();
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.write(bytes);
+      await closed;
+    }
+    await contenders.start().until('standby');
+    assert.deepEqual(holder.told, ['active']);
+  });
+
+  test('goes on when the one that it hands over to does not take the lease', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const holder = contenders.start();
+    await holder.until('active');
+    const socket = await connectSocket(join(contenders.folder, 'lease.1'));
+    let answers = '';
+    socket.on('data', (chunk) => {
+      answers += chunk;
+    });
+    socket.write('{"version":"2.0.0","launched":false}\n');
+    while (!answers.includes('granted')) await sleep(10);
+    assert.equal(holder.role, 'standby');
+    socket.destroy();
+    await holder.until('active');
+  });
+});
