@@ -26,11 +26,16 @@ async function folderOf(container: Container): Promise<string> {
   return cpusetFolder((await container.inspect()).pid);
 }
 
+/** How many lists the plugin has asked for to put something right. */
+function listings(host: Host): number {
+  return host.pluginLog().filter(({ msg }) => msg === 'connecting anew to put containers right').length;
+}
+
 function writeCpus(folder: string, cpus: string): void {
   writeFileSync(join(folder, 'cpuset.cpus'), cpus);
 }
 
-// Both releases take no updates without an event: the plugin connects anew to put something right, twice a minute at most.
+// Both releases take no updates without an event: the plugin has them list what they have, twice a minute at most.
 describeOnEveryRelease('Drift', (host) => {
   beforeEach(() => host.endPlugin());
 
@@ -39,7 +44,7 @@ describeOnEveryRelease('Drift', (host) => {
     const exclusive = await host.run(integer(1));
     const pooled = await host.run(shared());
     const own = await exclusive.cpus();
-    const registered = host.containerd.pluginsRegistered;
+    const before = listings(host);
 
     const folders = [await folderOf(pooled), await folderOf(exclusive)] as const;
     writeCpus(folders[0], own);
@@ -50,7 +55,7 @@ describeOnEveryRelease('Drift', (host) => {
     });
     assert.deepEqual(found(host, exclusive), [{ told: own, found: `${ONLINE}` }]);
     assert.deepEqual(found(host, pooled), [{ told: allBut(own), found: own }]);
-    assert.equal(host.containerd.pluginsRegistered, registered + 1);
+    assert.ok(listings(host) - before <= 1, 'it does not ask for more lists than one');
   });
 
   const skip = cpusetVersion() === 1 ? false : 'on cgroup v2 a parent group does not make an update fail';

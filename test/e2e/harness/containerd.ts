@@ -40,7 +40,8 @@ export class Containerd {
     this.#folder = folder;
     this.#binaries = join(CACHE, `containerd-${release}`);
     this.criSocket = join(folder, 'c.sock');
-    this.nriSocket = join(folder, 'nri.sock');
+    // In a folder of its own, which plugins in containers can be given.
+    this.nriSocket = join(folder, 'nri/nri.sock');
     this.logFile = join(folder, 'containerd.log');
     mkdirSync(join(folder, 'plugins'));
     mkdirSync(join(folder, 'conf.d'));
@@ -74,9 +75,14 @@ export class Containerd {
       return this.#count('containerd successfully booted') === booted;
     });
     if (this.#imageIsThere) return;
-    const image = ['-n', 'k8s.io', 'images', 'import', join(CACHE, 'image.tar')];
-    execFileSync(join(this.#binaries, 'ctr'), ['-a', this.criSocket, ...image], { stdio: 'pipe' });
+    this.importImage(join(CACHE, 'image.tar'));
     this.#imageIsThere = true;
+  }
+
+  /** Loads the images of an archive. */
+  importImage(archive: string): void {
+    const args = ['-a', this.criSocket, '-n', 'k8s.io', 'images', 'import', archive];
+    execFileSync(join(this.#binaries, 'ctr'), args, { stdio: 'pipe' });
   }
 
   /** Ends it as a service manager would; containers go on running. */
@@ -103,6 +109,13 @@ export class Containerd {
   /** How many updates of containers that a plugin asked for have failed since the first start: nobody else is told. */
   get failedUpdates(): number {
     return this.#count(/NRI update of \S+ container \S+ failed/);
+  }
+
+  /** What this containerd makes of a configuration. @throws if it cannot read it */
+  readConfiguration(path: string): string {
+    return execFileSync(join(this.#binaries, 'containerd'), ['--config', path, 'config', 'dump'], {
+      encoding: 'utf8',
+    });
   }
 
   #count(message: string | RegExp): number {

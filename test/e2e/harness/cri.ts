@@ -20,10 +20,18 @@ export interface PodConfig {
   readonly linux: { readonly cgroup_parent: string; readonly security_context: object };
 }
 
+export interface Mount {
+  readonly container_path: string;
+  readonly host_path: string;
+  readonly readonly?: boolean;
+}
+
 export interface ContainerConfig {
   readonly metadata: { readonly name: string };
   readonly image: { readonly image: string };
   readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly mounts: readonly Mount[];
   readonly labels: Readonly<Record<string, string>>;
   readonly log_path: string;
   readonly linux: { readonly resources: LinuxResources; readonly security_context: object };

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { IMAGE } from './containerd.ts';
-import type { ContainerConfig, ContainerInfo, Cri, LinuxResources, PodConfig } from './cri.ts';
+import type { ContainerConfig, ContainerInfo, Cri, LinuxResources, Mount, PodConfig } from './cri.ts';
 import { type KernelView, kernelView } from './kernel.ts';
 
 /** A pod to run, as a kubelet would tell the runtime about it. */
@@ -20,6 +22,12 @@ export interface ContainerOptions {
   readonly resources?: LinuxResources;
   /** Default: sleeps. */
   readonly command?: readonly string[];
+  /** Another image than the tests' own, with the command that it has. */
+  readonly image?: string;
+  readonly args?: readonly string[];
+  readonly mounts?: readonly Mount[];
+  /** Of the CRI's security context; default: nothing special. */
+  readonly security?: object;
 }
 
 /** A pod with one container. */
@@ -71,7 +79,7 @@ export class Pod {
     this.config = config;
   }
 
-  /** Runs a pod sandbox whose cgroup is below `cgroupRoot`; its containers log nowhere. */
+  /** Runs a pod sandbox whose cgroup is below `cgroupRoot`; its containers log below `logFolder`. */
   static async run(cri: Cri, cgroupRoot: string, logFolder: string, options: PodOptions): Promise<Pod> {
     counter += 1;
     const name = options.name ?? `pod-${counter}`;
@@ -101,8 +109,10 @@ export class Pod {
     counter += 1;
     const config: ContainerConfig = {
       metadata: { name },
-      image: { image: IMAGE },
-      command: options.command ?? SLEEP,
+      image: { image: options.image ?? IMAGE },
+      command: options.command ?? (options.image === undefined ? SLEEP : []),
+      args: options.args ?? [],
+      mounts: options.mounts ?? [],
       labels: {
         'io.kubernetes.container.name': name,
         'io.kubernetes.pod.name': this.config.metadata.name,
@@ -110,9 +120,10 @@ export class Pod {
         'io.kubernetes.pod.uid': this.config.metadata.uid,
       },
       log_path: `${name}-${counter}.log`,
-      linux: { resources: options.resources ?? {}, security_context: SECURITY },
+      linux: { resources: options.resources ?? {}, security_context: { ...SECURITY, ...options.security } },
     };
-    return new Container(this.#cri, this, await this.#cri.createContainer(this.id, this.config, config));
+    const id = await this.#cri.createContainer(this.id, this.config, config);
+    return new Container(this.#cri, this, id, join(this.config.log_directory, config.log_path));
   }
 
   /** Creates and starts a container. */
@@ -133,11 +144,19 @@ export class Container {
   readonly id: string;
   readonly pod: Pod;
   readonly #cri: Cri;
+  readonly #logFile: string;
 
-  constructor(cri: Cri, pod: Pod, id: string) {
+  constructor(cri: Cri, pod: Pod, id: string, logFile: string) {
     this.#cri = cri;
     this.pod = pod;
     this.id = id;
+    this.#logFile = logFile;
+  }
+
+  /** What it has written so far, without the runtime's time and stream before each line. */
+  output(): string {
+    if (!existsSync(this.#logFile)) return '';
+    return readFileSync(this.#logFile, 'utf8').replaceAll(/^\S+ \S+ \S+ /gm, '');
   }
 
   start(): Promise<void> {
