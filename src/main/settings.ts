@@ -40,7 +40,7 @@ export interface Config {
     readonly msPerContainer: number;
     /** Number of worker threads; 0: one less than the CPUs we may use, but 1 to 4. */
     readonly workers: number;
-    /** Whether the workers are kept ready instead of being started when first needed. */
+    /** Whether the workers are kept ready; otherwise the first reassignment in a while goes without and starts them. */
     readonly warm: boolean;
   };
   /** How differences between what is wanted and what is are found and put right. Times are in seconds. */

@@ -10,7 +10,7 @@ export interface PlannerIncident {
 
 export interface PlannerThreadsOptions {
   readonly workers: number;
-  /** Started at once and kept, and started again after an incident; otherwise at the first task, until `idleMs` after one. */
+  /** Threads are started at once and kept, and started again after an incident; otherwise they end when idle for `idleMs`. */
   readonly warm: boolean;
   readonly idleMs: number;
   readonly file: WorkerFile;
@@ -41,7 +41,8 @@ export class PlannerThreads {
   readonly #options: PlannerThreadsOptions;
   readonly #slots: readonly Slot[];
   #pool: Promise<Piscina> | undefined;
-  #warmingUp: Promise<void> | undefined;
+  /** That pool, once it is open. */
+  #opened: Piscina | undefined;
   #isClosed = false;
   #hasLostTask = false;
 
@@ -53,24 +54,20 @@ export class PlannerThreads {
       restMs: 0,
       restsUntil: 0,
     }));
-    if (options.warm) void this.warmUp();
+    if (options.warm) this.warmUp();
   }
 
-  /** Slots with neither a task nor a rest. */
-  free(): readonly Slot[] {
-    if (this.#isClosed) return [];
-    const now = performance.now();
-    return this.#slots.filter((slot) => slot.task === undefined && slot.restsUntil <= now);
+  /** Slots whose task a thread begins at once. */
+  ready(): readonly Slot[] {
+    return this.#free().slice(0, this.#idleThreads);
   }
 
   /** Starts the threads that are not running, and has each plan something made up: the first real task is faster then. */
-  warmUp(): Promise<void> {
-    this.#warmingUp ??= Promise.all(
-      this.free().map((slot) => this.run(slot, 'warmUp', undefined, WARM_UP_MS)),
-    ).then(() => {
-      this.#warmingUp = undefined;
-    });
-    return this.#warmingUp;
+  warmUp(): void {
+    const slots = this.#free();
+    if (slots.length <= this.#idleThreads) return;
+    // Piscina starts a thread only for a task that no idle one can take, so these are given one too.
+    for (const slot of slots) void this.run(slot, 'warmUp', undefined, WARM_UP_MS);
   }
 
   /**
@@ -110,7 +107,7 @@ export class PlannerThreads {
     slot.restMs = Math.min(Math.max(2 * slot.restMs, SHORTEST_REST_MS), LONGEST_REST_MS);
     slot.restsUntil = performance.now() + slot.restMs;
     // A timer may be up to a millisecond early.
-    if (this.#options.warm) setTimeout(() => void this.warmUp(), slot.restMs + 1).unref();
+    if (this.#options.warm) setTimeout(() => this.warmUp(), slot.restMs + 1).unref();
     this.report(slot, incident);
   }
 
@@ -131,6 +128,17 @@ export class PlannerThreads {
     const pool = await this.#pool?.catch(() => undefined);
     // Piscina would reject the lost task's promise, which nobody has; the threads end with the process.
     if (!this.#hasLostTask) await pool?.destroy();
+  }
+
+  /** Slots with neither a task nor a rest. */
+  #free(): readonly Slot[] {
+    if (this.#isClosed) return [];
+    const now = performance.now();
+    return this.#slots.filter((slot) => slot.task === undefined && slot.restsUntil <= now);
+  }
+
+  get #idleThreads(): number {
+    return this.#opened?.idleThreads ?? 0;
   }
 
   async #open(): Promise<Piscina> {
@@ -154,6 +162,8 @@ export class PlannerThreads {
         recordTiming: false,
       });
       pool.on('error', (error: unknown) => {
+        // Such as an answer that was on its way when its thread was ended.
+        if (this.#isClosed) return;
         const { message } = incidentOf(error);
         this.#options.onIncident({ kind: 'died', message: `a planner worker without a task: ${message}` });
       });
@@ -164,6 +174,7 @@ export class PlannerThreads {
           if (pool.threads.length === 0) this.#giveUp();
         });
       });
+      this.#opened = pool;
       return pool;
     } catch (error) {
       this.#pool = undefined;

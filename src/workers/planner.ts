@@ -17,7 +17,7 @@ import { type WorkerFile, workerFile } from './worker-file.ts';
 export interface PlannerOptions {
   /** How many threads search at the same time: `defaultWorkers()` unless there is a reason. */
   readonly workers: number;
-  /** Threads are started at once and kept; otherwise they are started when first needed and ended when idle. */
+  /** Threads are started at once and kept; otherwise the first plan starts them, for the next ones, and they end when idle. */
   readonly warm: boolean;
   /** How long threads that are not kept stay idle before they end; 30 s if left out. */
   readonly idleMs?: number;
@@ -32,7 +32,7 @@ export interface PlannerOptions {
 
 /** What came of one call of `improve`. */
 export interface PlannerResult {
-  /** How many workers were asked, and how many answered in time with a plan. */
+  /** How many workers were asked (none: the first plan is the best), and how many answered in time with a plan. */
   readonly tasks: number;
   readonly answers: number;
   readonly ms: number;
@@ -42,6 +42,7 @@ export interface PlannerResult {
 
 /** Since the planner was made. */
 export interface PlannerStats {
+  /** Calls for which workers were asked. */
   readonly calls: number;
   /** Calls that returned a better plan than the first one. */
   readonly improved: number;
@@ -103,15 +104,10 @@ export class Planner {
     return this.#stats;
   }
 
-  /** Starts the workers that are not running and makes their first task as fast as later ones. Never rejects. */
-  warmUp(): Promise<void> {
-    return this.#threads.warmUp();
-  }
-
   /**
-   * The best plan known when all workers have answered, or at the deadline: one that `checkPlan` finds nothing wrong with
-   * and that costs less than `first`, or `first` itself. Never rejects. The same request, first plan and seed get the same
-   * plan if all workers end their search by themselves.
+   * The best plan known when all workers that are ready have answered, or at the deadline: one that `checkPlan` finds nothing
+   * wrong with and that costs less than `first`, or `first` itself, at once where no worker is ready. Never rejects. The same
+   * request, first plan and seed get the same plan if all workers are ready and end their search by themselves.
    */
   async improve(
     topology: Topology,
@@ -120,7 +116,8 @@ export class Planner {
     { epoch, deadlineMs, seed }: ImproveOptions,
   ): Promise<Plan> {
     const start = performance.now();
-    const slots = deadlineMs >= LEAST_MS ? this.#threads.free() : [];
+    const isEnough = deadlineMs >= LEAST_MS;
+    const slots = isEnough ? this.#threads.ready() : [];
     let claims: readonly Claim[] = [];
     let best = first;
     try {
@@ -140,6 +137,8 @@ export class Planner {
       first: first.cost,
       best: best.cost,
     });
+    // To start a thread takes about as long as a plan may: it is for the next one, and begins when this one is on its way.
+    if (isEnough) setImmediate(() => this.#threads.warmUp());
     return best;
   }
 
@@ -213,7 +212,7 @@ export class Planner {
   #count(result: PlannerResult): void {
     const { calls, improved, tasks, answers, incidents } = this.#stats;
     this.#stats = {
-      calls: calls + 1,
+      calls: calls + (result.tasks > 0 ? 1 : 0),
       improved: improved + (result.best === result.first ? 0 : 1),
       tasks: tasks + result.tasks,
       answers: answers + result.answers,

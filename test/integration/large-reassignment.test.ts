@@ -154,7 +154,7 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
     await once(runtime, 'message');
     assert.equal(ledger.entries.size, SIZES.length);
 
-    // On a very busy machine the workers may not even start within their time: then there have to be more rounds.
+    // Workers are asked when they have started; on a very busy machine there have to be more rounds for that.
     const isAnsweredMeanwhile = () => plannings.some((planning) => planning.healthAnswers > 0);
     for (let round = 0; round < ROUNDS || !isAnsweredMeanwhile(); round++) {
       const cpus = oneCpuOfEach(ledger, VICTIMS);
@@ -172,7 +172,7 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
       const [latencies] = (await once(poller, 'message')) as [number[]];
 
       const planning = plannings.at(-1)!;
-      assert.equal(plannings.length, round + 1, 'the workers were asked');
+      assert.equal(plannings.length, round + 1, 'the planner was asked');
       assert.deepEqual([created.plugin, created.ok, created.error], ['answered', true, undefined]);
       assert.deepEqual(created.violations, []);
       assert.deepEqual(violations(ledger), []);

@@ -69,7 +69,7 @@ class Trial {
     const { pod, container } = annotated(name, `${cpus}`);
     const time = { requestTimeout: REQUEST_TIMEOUT, isOver: () => false };
     const pending = this.ledger.create(pod, container, time);
-    assert.ok(pending instanceof Promise, 'the workers are asked');
+    assert.ok(pending instanceof Promise, 'the planner is asked');
     this.#check(await pending, cpus, before);
     this.ledger.stop(name);
     assert.deepEqual(violations(this.ledger), []);
@@ -101,7 +101,7 @@ describe('A large reassignment whose planner worker', { timeout: 120_000 }, () =
     it(`${what} is answered all the same, and the next ones have a worker again`, async (t) => {
       const trial = new Trial(t);
       trial.fault = fault;
-      // A thread that has yet to start misses the deadline instead.
+      // A thread that has yet to start is not asked.
       await until('the fault has come', async () => {
         await trial.reassign();
         return trial.incidents.includes(kind);

@@ -1,6 +1,8 @@
 import type { Plan } from '../../src/placement/plan.ts';
 import { comparePlans, type PlanCost } from '../../src/placement/plan.ts';
 import { planCost } from '../../src/placement/reassign.ts';
+import type { Planner } from '../../src/workers/planner.ts';
+import { until } from '../e2e/harness/until.ts';
 import { bruteForce, type Case, randomCase } from '../placement/reassign-cases.ts';
 
 /** A case on a small host with its worst plan and the least that one can cost. */
@@ -17,5 +19,15 @@ export function worstCases(count: number): readonly WorstCase[] {
     const cost = planCost(scene.topology, scene.request, extremes.worst);
     if (comparePlans(extremes.least, cost) >= 0) return [];
     return [{ ...scene, worst: { moves: extremes.worst, cost }, least: extremes.least }];
+  });
+}
+
+/** Has a planner plan until it asks all its workers; they have to behave in epoch 0. */
+export async function untilReady(planner: Planner, workers: number): Promise<void> {
+  const { topology, request, worst } = worstCases(50)[0]!;
+  await until(`${workers} workers are ready`, async () => {
+    const { tasks } = planner.stats;
+    await planner.improve(topology, request, worst, { epoch: 0, deadlineMs: 30_000, seed: 1 });
+    return planner.stats.tasks - tasks === workers;
   });
 }

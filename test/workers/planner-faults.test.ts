@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { comparePlans, type Plan } from '../../src/placement/plan.ts';
-import { Planner, type PlannerOptions } from '../../src/workers/planner.ts';
+import { Planner, type PlannerOptions, type PlannerResult } from '../../src/workers/planner.ts';
 import type { PlannerIncident } from '../../src/workers/planner-threads.ts';
 import { workerFile } from '../../src/workers/worker-file.ts';
+import { until } from '../e2e/harness/until.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { FAULT_NAMES } from './misbehaving-planner.ts';
-import { worstCases } from './planner-cases.ts';
+import { untilReady, worstCases } from './planner-cases.ts';
 
 const LONG_MS = 30_000;
 const { topology, request, worst } = worstCases(50)[0]!;
@@ -17,6 +18,7 @@ const MISBEHAVING = { ...workerFile('planner'), path: join(import.meta.dirname, 
 /** A planner whose worker does what `fault` says, and what came of it. */
 class Trial {
   readonly incidents: PlannerIncident[] = [];
+  readonly results: PlannerResult[] = [];
   readonly planner: Planner;
 
   constructor(options: Partial<PlannerOptions> = {}) {
@@ -26,12 +28,18 @@ class Trial {
       file: MISBEHAVING,
       graceMs: 1000,
       onIncident: (incident) => this.incidents.push(incident),
+      onResult: (result) => this.results.push(result),
       ...options,
     });
   }
 
   get kinds(): readonly string[] {
     return this.incidents.map(({ kind }) => kind);
+  }
+
+  /** How many workers each call has asked. */
+  get tasks(): readonly number[] {
+    return this.results.map(({ tasks }) => tasks);
   }
 
   improve(fault: string, deadlineMs = LONG_MS): Promise<Plan> {
@@ -56,6 +64,36 @@ async function withTrial(
     await trial.planner.close();
   }
 }
+
+describe('a planner none of whose workers is ready', { timeout: 60_000 }, () => {
+  /** What a promise is settled with before the event loop goes on. */
+  function atOnce<T>(promise: Promise<T>): Promise<T | undefined> {
+    return Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))]);
+  }
+
+  it('returns the first plan without one that never answers, and asks a worker for a later plan', async () => {
+    await withTrial({}, async (trial) => {
+      assert.equal(await atOnce(trial.improve('asleep')), worst);
+      assert.deepEqual(trial.tasks, [0]);
+      await trial.recover();
+      assert.equal(trial.tasks.at(-1), 1);
+      assert.deepEqual(trial.kinds, []);
+    });
+  });
+
+  it('returns first plans as long as one has yet to start', async (test) => {
+    const path = join(temporaryFolder(test), 'worker.cjs');
+    writeFileSync(path, 'for (;;);');
+    await withTrial({ file: { path, execArgv: [] } }, async (trial) => {
+      for (let call = 0; call < 3; call++) {
+        assert.equal(await atOnce(trial.improve('none')), worst);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      assert.deepEqual(trial.tasks, [0, 0, 0]);
+      assert.equal(trial.planner.stats.calls, 0);
+    });
+  });
+});
 
 describe('a planner whose worker', { timeout: 120_000 }, () => {
   const cases: readonly (readonly [fault: string, kind: string, what: string, deadlineMs?: number])[] = [
@@ -83,7 +121,7 @@ describe('a planner whose worker', { timeout: 120_000 }, () => {
   for (const [fault, kind, what, deadlineMs] of cases) {
     it(`${what} returns the first plan, reports it once, and goes on`, async () => {
       await withTrial({}, async (trial) => {
-        await trial.planner.warmUp();
+        await untilReady(trial.planner, 1);
         assert.equal(await trial.improve(fault, deadlineMs), worst);
         await trial.recover();
         assert.deepEqual(trial.kinds, [kind], trial.incidents.map(({ message }) => message).join('; '));
@@ -93,7 +131,7 @@ describe('a planner whose worker', { timeout: 120_000 }, () => {
 
   it('answers late returns the first plan at the deadline', async () => {
     await withTrial({}, async (trial) => {
-      await trial.planner.warmUp();
+      await untilReady(trial.planner, 1);
       assert.equal(await trial.improve('late', 100), worst);
       assert.deepEqual(trial.kinds, []);
       await trial.recover();
@@ -103,6 +141,7 @@ describe('a planner whose worker', { timeout: 120_000 }, () => {
 
   it('finds only a worse plan returns the first one, and has nothing to report', async () => {
     await withTrial({}, async (trial) => {
+      await untilReady(trial.planner, 1);
       assert.equal(await trial.improve('worse'), worst);
       assert.deepEqual(trial.kinds, []);
     });
@@ -110,7 +149,7 @@ describe('a planner whose worker', { timeout: 120_000 }, () => {
 
   it('exits while another one does its work returns the plan of the other', async () => {
     await withTrial({ workers: 2 }, async (trial) => {
-      await trial.planner.warmUp();
+      await untilReady(trial.planner, 2);
       const plan = await trial.improve('oneExits');
       assert.ok(comparePlans(plan.cost, worst.cost) < 0, 'not improved');
       assert.deepEqual(trial.kinds, ['died']);
@@ -118,17 +157,17 @@ describe('a planner whose worker', { timeout: 120_000 }, () => {
   });
 
   it('has failed does not wait for it until it has rested', async () => {
-    const tasks: number[] = [];
-    await withTrial({ onResult: (result) => tasks.push(result.tasks) }, async (trial) => {
+    await withTrial({}, async (trial) => {
+      await untilReady(trial.planner, 1);
       await trial.improve('throws');
       await trial.improve('none');
-      assert.deepEqual(tasks, [1, 0]);
+      assert.deepEqual(trial.tasks.slice(-2), [1, 0]);
     });
   });
 
   it('is busy when it is closed closes all the same', async () => {
     const trial = new Trial();
-    await trial.planner.warmUp();
+    await untilReady(trial.planner, 1);
     const pending = trial.improve('endless');
     await trial.planner.close();
     assert.equal(await pending, worst);
@@ -145,13 +184,12 @@ describe('a planner whose worker cannot be started', { timeout: 60_000 }, () => 
   };
   for (const [what, program] of Object.entries(broken)) {
     it(`${what} returns the first plan`, async (test) => {
-      const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-'));
-      test.after(() => rmSync(folder, { recursive: true }));
-      const path = join(folder, 'worker.cjs');
+      const path = join(temporaryFolder(test), 'worker.cjs');
       if (program !== undefined) writeFileSync(path, program);
       await withTrial({ file: { path, execArgv: [] } }, async (trial) => {
         assert.equal(await trial.improve('none'), worst);
-        assert.ok(trial.incidents.length > 0);
+        await until('it is reported', () => trial.incidents.length > 0);
+        assert.equal(await trial.improve('none'), worst);
       });
     });
   }
@@ -169,6 +207,8 @@ describe('a planner whose worker cannot be started', { timeout: 60_000 }, () => 
     // Node refuses the option when the thread is made, as it does when it cannot make one.
     const file = { ...MISBEHAVING, execArgv: ['--no-such-option'] };
     await withTrial({ file }, async (trial) => {
+      assert.equal(await trial.improve('none'), worst);
+      await until('it is reported', () => trial.incidents.length > 0);
       assert.equal(await trial.improve('none'), worst);
       assert.deepEqual(trial.kinds, ['error']);
     });

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkPlan, comparePlans, type Plan, type PlanCost } from '../../src/placement/plan.ts';
 import { lowerBound, planCost, planReassignment } from '../../src/placement/reassign.ts';
-import { defaultWorkers, Planner, type PlannerOptions } from '../../src/workers/planner.ts';
+import {
+  defaultWorkers,
+  Planner,
+  type PlannerOptions,
+  type PlannerResult,
+} from '../../src/workers/planner.ts';
 import { type Case, describeCase, largeCase } from '../placement/reassign-cases.ts';
-import { worstCases } from './planner-cases.ts';
+import { untilReady, worstCases } from './planner-cases.ts';
 
+const WORKERS = 2;
 /** Long enough for all workers to end by themselves. */
 const LONG_MS = 60_000;
 
@@ -16,7 +23,7 @@ function startPlanner(options: Partial<PlannerOptions> = {}): Planner {
   const onIncident = ({ kind, message }: { kind: string; message: string }) => {
     if (kind !== 'timeout') assert.fail(`${kind}: ${message}`);
   };
-  const planner = new Planner({ workers: 2, warm: false, onIncident, ...options });
+  const planner = new Planner({ workers: WORKERS, warm: false, onIncident, ...options });
   planners.push(planner);
   return planner;
 }
@@ -34,6 +41,7 @@ function targetsOf({ moves }: Plan): readonly string[] {
 describe('the planner on hosts of up to 12 CPUs', () => {
   const scenes = worstCases(400);
   const planner = startPlanner();
+  before(() => untilReady(planner, WORKERS));
 
   it('returns best plans for first plans, and mostly even for the worst ones', async () => {
     let best = 0;
@@ -54,7 +62,7 @@ describe('the planner on hosts of up to 12 CPUs', () => {
 
   it('returns the same plan for the same seed, whichever worker is quicker', async () => {
     const other = startPlanner({ warm: true });
-    await other.warmUp();
+    await untilReady(other, WORKERS);
     for (const { topology, request, worst } of scenes.slice(0, 40)) {
       const options = { epoch: 0, deadlineMs: LONG_MS, seed: 7 };
       const plan = await planner.improve(topology, request, worst, options);
@@ -63,14 +71,16 @@ describe('the planner on hosts of up to 12 CPUs', () => {
     }
   });
 
-  it('asks workers again that had ended, being idle', async () => {
-    const restless = startPlanner({ workers: 1, idleMs: 1 });
+  it('returns the first plan when workers have ended, being idle, and asks them again later', async () => {
+    const results: PlannerResult[] = [];
+    const restless = startPlanner({ workers: 1, idleMs: 200, onResult: (result) => results.push(result) });
+    await untilReady(restless, 1);
+    await sleep(500);
     const { topology, request, worst } = scenes[0]!;
-    for (let epoch = 0; epoch < 2; epoch++) {
-      await restless.improve(topology, request, worst, { epoch, deadlineMs: LONG_MS, seed: 1 });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    assert.equal(restless.stats.improved, 2);
+    const options = { epoch: 0, deadlineMs: LONG_MS, seed: 1 };
+    assert.equal(await restless.improve(topology, request, worst, options), worst);
+    assert.equal(results.at(-1)!.tasks, 0);
+    await untilReady(restless, 1);
   });
 
   it('returns the first plan where there is no time, and when it is closed', async () => {
@@ -78,6 +88,7 @@ describe('the planner on hosts of up to 12 CPUs', () => {
     const options = { epoch: 0, seed: 1 };
     assert.equal(await planner.improve(topology, request, worst, { ...options, deadlineMs: 0 }), worst);
     const closed = startPlanner();
+    await untilReady(closed, WORKERS);
     const pending = closed.improve(topology, request, worst, { ...options, deadlineMs: LONG_MS });
     await closed.close();
     assert.equal(await pending, worst);
@@ -88,7 +99,7 @@ describe('the planner on hosts of up to 12 CPUs', () => {
 describe('the planner on hosts of 1024 CPUs', () => {
   it('returns valid plans that are never worse', async (test) => {
     const planner = startPlanner({ warm: true });
-    await planner.warmUp();
+    await untilReady(planner, WORKERS);
     const gaps = { first: [0, 0, 0, 0, 0, 0, 0], improved: [0, 0, 0, 0, 0, 0, 0] };
     const add = (sum: number[], cost: PlanCost, bound: PlanCost) => {
       for (const [term, value] of cost.entries()) sum[term]! += value - bound[term]!;
@@ -124,8 +135,7 @@ describe('the planner with more time than it has as a rule', () => {
     assert.ok(result.ok);
     const options = { epoch: 0, deadlineMs: 3000, seed: 1 };
     const planner = startPlanner();
-    // Loading a worker from its sources can take longer than the search, on a busy machine longer than its deadline.
-    await planner.warmUp();
+    await untilReady(planner, WORKERS);
     const plan = await planner.improve(topology, request, result.plan, options);
     assert.ok(comparePlans(plan.cost, result.plan.cost) < 0, 'not improved');
   });
