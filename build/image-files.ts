@@ -14,7 +14,15 @@ const LIBRARIES = [
 ];
 
 /** Where things are mounted, also when the root is read-only. */
-const MOUNT_POINTS = ['dev', 'etc/weka-cpuset', 'proc', 'run/weka-nri-cpuset', 'sys', 'tmp', 'var/run/nri'];
+const MOUNT_POINTS = [
+  'dev',
+  'etc/weka-nri-cpuset',
+  'proc',
+  'run/weka-nri-cpuset',
+  'sys',
+  'tmp',
+  'var/run/nri',
+];
 
 const ETC = {
   'os-release': 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="weka-nri-cpuset with libraries of Debian 12"\n',

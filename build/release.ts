@@ -15,7 +15,7 @@ import { gzipSync } from 'node:zlib';
 import { makeBillOfMaterials } from './bill-of-materials.ts';
 import { executableName } from './executable.ts';
 import { imageName } from './image.ts';
-import { ARCHITECTURES } from './node-runtime.ts';
+import { ARCHITECTURES, fetchNode } from './node-runtime.ts';
 import { packFolder } from './reproducible.ts';
 
 const { name, version, description, license, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -39,6 +39,9 @@ export function makeRelease(built: string, folder: string): void {
   packForNode(folder);
   pack('deploy/helm/weka-nri-cpuset', `${name}/`, join(folder, `${name}-${version}.tgz`));
   pack('deploy', `${name}-deploy-${version}/`, join(folder, `${name}-deploy-${version}.tgz`));
+  const licenses = ['LICENSE', join(fetchNode('x64'), 'LICENSE'), 'dist/third-party-licenses.txt'];
+  const texts = licenses.map((file) => readFileSync(file, 'utf8'));
+  writeFileSync(join(folder, 'LICENSES'), texts.join(`\n${'-'.repeat(80)}\n\n`));
   const materials = JSON.stringify(makeBillOfMaterials(), undefined, 2);
   writeFileSync(join(folder, `${name}-${version}.cdx.json`), `${materials}\n`);
   const sums = readdirSync(folder)

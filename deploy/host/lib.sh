@@ -58,7 +58,7 @@ check_root() {
   root=${root%/}
   if [ -n "$root" ]; then
     [ -d "$root" ] || fail "--root $root: there is no such folder"
-    root=$(cd "$root" && pwd)
+    root=$(cd "$root" && pwd -P)
   elif ! $dry_run && [ "$(id -u)" != 0 ]; then
     fail 'only root can change this host; try --dry-run, or --root DIR for a tree of files'
   fi
@@ -93,9 +93,15 @@ is_ours() { [ "$(describe "$1")" = "$(recorded "$1")" ]; }
 
 exists() { [ -e "$root$1" ] || [ -L "$root$1" ]; }
 
+# FOLDER: checks that links in the tree below --root do not lead to somewhere else on this host.
+check_inside() {
+  [ -z "$root" ] || [[ $(realpath -m "$root$1")/ == "$root"/* ]] || fail "$root$1 is a link to outside of $root"
+}
+
 # PATH: makes a folder and those above it.
 make_folder() {
   local path=$1 missing=()
+  check_inside "$path"
   while [ -n "$path" ] && [ ! -d "$root$path" ]; do
     missing=("$path" "${missing[@]}")
     path=${path%/*}
@@ -177,6 +183,7 @@ forget() {
 undo() {
   local path=$1 original
   original=$(original_of "$path")
+  check_inside "${path%/*}"
   if ! exists "$path"; then
     say "gone already  $path"
   elif ! $purges && ! is_ours "$path"; then

@@ -25,7 +25,11 @@ class Worker extends workerThreads.Worker {
 
 function requireHere(id: string): unknown {
   if (dirname(id) === FOLDER) return load(id);
-  return id === 'node:worker_threads' ? { ...workerThreads, Worker } : require(id);
+  if (id === 'node:worker_threads') return { ...workerThreads, Worker };
+  // In a thread that is started by a text, `require` would also look into folders around the working folder.
+  const builtIn = process.getBuiltinModule(id);
+  if (builtIn === undefined) throw new Error(`${id} is not in the executable`);
+  return builtIn;
 }
 
 function load(path: string): unknown {

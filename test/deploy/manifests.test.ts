@@ -69,14 +69,14 @@ describe("the plugin's pod", () => {
     });
   });
 
-  test('sees three folders of the host, and can write to those of sockets only', () => {
+  test('sees three folders of the host, and can write to its own only', () => {
     const hostPaths = new Map(pod.volumes.map(({ name, hostPath }) => [name, hostPath?.path]));
     const mounts = container.volumeMounts.flatMap(({ name, mountPath, readOnly = false }) => {
       const path = hostPaths.get(name);
       return path === undefined ? [] : [{ path, mountPath, readOnly }];
     });
     assert.deepEqual(mounts, [
-      { path: '/var/run/nri', mountPath: '/var/run/nri', readOnly: false },
+      { path: '/var/run/nri', mountPath: '/var/run/nri', readOnly: true },
       { path: '/run/weka-nri-cpuset', mountPath: '/run/weka-nri-cpuset', readOnly: false },
       { path: '/sys/fs/cgroup', mountPath: '/sys/fs/cgroup', readOnly: true },
     ]);

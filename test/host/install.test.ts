@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { linkSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PLUGIN, SETTINGS, Tree } from './tree.ts';
@@ -124,6 +132,17 @@ test('as a service it is enabled and takes the place of the pre-installed plugin
   assert.equal(plugin, installed[PLUGIN]);
   tree.uninstall();
   assert.deepEqual(tree.everything(), {});
+});
+
+test('a link in the tree that leads out of it is not followed', (context) => {
+  const tree = new Tree(context);
+  const outside = join(tree.root, '..', 'outside');
+  mkdirSync(outside);
+  symlinkSync(outside, join(tree.root, 'opt'));
+  const { code, output } = tree.install();
+  assert.equal(code, 1);
+  assert.match(output, /\/opt\/nri\/?\S* is a link to outside of/);
+  assert.deepEqual(readdirSync(outside), []);
 });
 
 test('wrong use is told and changes nothing', (context) => {

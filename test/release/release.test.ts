@@ -76,6 +76,13 @@ describe('A release', () => {
     assert.ok(files.includes('weka-nri-cpuset/Chart.yaml') && files.includes('weka-nri-cpuset/values.yaml'));
   });
 
+  it('has the licenses of the program, of Node and of the packages in it', () => {
+    const licenses = readFileSync(join(RELEASE, 'LICENSES'), 'utf8');
+    for (const part of ['Apache License', 'Copyright Node.js contributors', 'pino-pretty']) {
+      assert.ok(licenses.includes(part), part);
+    }
+  });
+
   it('has scripts for hosts beside which its executables can be put', () => {
     const archive = join(RELEASE, `weka-nri-cpuset-deploy-${version}.tgz`);
     const listing = run('tar', ['-tvzf', archive]);
