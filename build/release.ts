@@ -38,7 +38,7 @@ export function makeRelease(built: string, folder: string): void {
   }
   packForNode(folder);
   pack('deploy/helm/weka-nri-cpuset', `${name}/`, join(folder, `${name}-${version}.tgz`));
-  pack('deploy', `${name}-deploy-${version}/`, join(folder, `${name}-deploy-${version}.tgz`));
+  packDeployment(join(folder, `${name}-deploy-${version}.tgz`));
   const licenses = ['LICENSE', join(fetchNode('x64'), 'LICENSE'), 'dist/third-party-licenses.txt'];
   const texts = licenses.map((file) => readFileSync(file, 'utf8'));
   writeFileSync(join(folder, 'LICENSES'), texts.join(`\n${'-'.repeat(80)}\n\n`));
@@ -66,6 +66,16 @@ function packForNode(folder: string): void {
   writeFileSync(join(stage, 'package.json'), JSON.stringify(manifest, undefined, 2));
   execFileSync('npm', ['pack', '--silent', '--pack-destination', stage, `./${stage}`], { stdio: 'pipe' });
   copyFileSync(join(stage, `${name}-${version}.tgz`), join(folder, `${name}-node-${version}.tgz`));
+  rmSync(stage, { recursive: true });
+}
+
+/** Manifests, chart and scripts, with what is to be read about them. */
+function packDeployment(archive: string): void {
+  const stage = mkdtempSync('.cache/release-');
+  for (const part of ['deploy', 'docs', 'LICENSE']) {
+    cpSync(part, join(stage, part), { recursive: true, verbatimSymlinks: true });
+  }
+  pack(stage, `${name}-${version}/`, archive);
   rmSync(stage, { recursive: true });
 }
 

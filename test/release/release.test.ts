@@ -86,7 +86,8 @@ describe('A release', () => {
   it('has scripts for hosts beside which its executables can be put', () => {
     const archive = join(RELEASE, `weka-nri-cpuset-deploy-${version}.tgz`);
     const listing = run('tar', ['-tvzf', archive]);
-    assert.match(listing, /^-rwxr-xr-x .* weka-nri-cpuset-deploy-\S+\/host\/install\.sh$/m);
+    assert.match(listing, /^-rwxr-xr-x .* weka-nri-cpuset-\S+\/deploy\/host\/install\.sh$/m);
+    assert.match(listing, /weka-nri-cpuset-\S+\/docs\/install\.md$/m);
   });
 });
 
