@@ -40,7 +40,10 @@ export function growthPlot(results: readonly ScenarioResult[]): string {
     { text: 'p50', colour: 'black' },
     { text: 'p99', colour: 'black', dashed: true },
   ];
-  return drawing(panels, GROWTH_COLUMNS, [...legendOf(plugins), ...percentiles]);
+  return drawing('Latency over CPUs, in all scenarios', panels, GROWTH_COLUMNS, [
+    ...legendOf(plugins),
+    ...percentiles,
+  ]);
 }
 
 /** The distribution of latencies in one scenario: a row for each thing measured, a column for each host. */
@@ -67,7 +70,7 @@ export function distributionPlot(same: readonly ScenarioResult[]): string {
       (result): Panel => ({ title: `${what}, ${result.cpus} CPUs`, x, y, lines: linesOn(result) }),
     );
   });
-  return drawing(panels, same.length, legendOf(plugins));
+  return drawing(`Latency by percentile, ${same[0]!.scenario}`, panels, same.length, legendOf(plugins));
 }
 
 /** Decades of microseconds. */

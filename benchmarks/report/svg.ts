@@ -32,8 +32,13 @@ const LEGEND = 30;
 const INK = '#333';
 const GRID = '#ddd';
 
-/** Draws panels in a grid below a legend, on white, so that it can be read on any page. */
-export function drawing(panels: readonly Panel[], columns: number, legend: readonly LegendEntry[]): string {
+/** Draws panels in a grid below a legend, on white, so that it can be read on any page. `title` says what they show. */
+export function drawing(
+  title: string,
+  panels: readonly Panel[],
+  columns: number,
+  legend: readonly LegendEntry[],
+): string {
   const width = columns * WIDTH;
   const height = LEGEND + Math.ceil(panels.length / columns) * HEIGHT;
   const placed = panels.map((panel, position) => {
@@ -54,6 +59,7 @@ export function drawing(panels: readonly Panel[], columns: number, legend: reado
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
     ` font-family="sans-serif" font-size="11" fill="${INK}">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="100%" height="100%" fill="white"/>`,
     ...keys,
     ...placed,
@@ -112,6 +118,9 @@ function text(
   anchor: 'start' | 'middle' | 'end',
   weight = 'normal',
 ): string {
-  const escaped = words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-weight="${weight}">${escaped}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-weight="${weight}">${escaped(words)}</text>`;
+}
+
+function escaped(words: string): string {
+  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
