@@ -19,12 +19,20 @@ const CONNECT_TIMEOUT_MS = 1000;
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  if (await binds(server, path)) return;
+  await removeStale(path);
+  // Instances change places within milliseconds: another one may have been quicker.
+  if (!(await binds(server, path))) throw new SocketInUseError(`another process has just bound ${path}`);
+}
+
+/** Binds the socket. @returns whether its name was free */
+async function binds(server: Server, path: string): Promise<boolean> {
   try {
     await bindSocket(server, path);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    await removeStale(path);
-    await bindSocket(server, path);
+    return false;
   }
 }
 
