@@ -4,6 +4,8 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { Lease } from '../../src/main/lease/lease.ts';
 import { connectSocket } from '../../src/main/unix-socket.ts';
 import { Contenders } from './contenders.ts';
 
@@ -74,6 +76,21 @@ describe('Instances on a node', () => {
     const launched = contenders.start({ version: '2.0.0', launched: true });
     await launched.untilTold(/^active$/);
     await waiting.untilTold(/^standby$/);
+    assert.equal(launched.told[0], 'active', 'it is active from the first, and not only after a while');
+  });
+
+  test('hand over to one that asks twice at the same time', async (t) => {
+    const { folder } = await Contenders.prepare(t);
+    const log = Promise.resolve(pino({ enabled: false }));
+    const common = { folder, launched: false, log, isConnected: () => true, onRole: () => {} };
+    const old = new Lease({ ...common, version: '1.0.0' });
+    await old.decided;
+    const young = new Lease({ ...common, version: '1.1.0' });
+    await young.decided;
+    assert.equal(young.isActive, false);
+    assert.deepEqual(await Promise.all([young.take(), young.take()]), [true, true]);
+    await old.close();
+    await young.close();
   });
 
   test('keep the lease from one that the runtime starts while they are connected', async (t) => {

@@ -80,9 +80,9 @@ export function isFound(folder: string, { number }: Claim): boolean {
   return existsSync(pathOf(folder, number));
 }
 
-/** Whether somebody has taken it over. */
+/** Whether somebody has taken it over; nobody has where somebody has removed the folder. */
 export function isTaken(folder: string, { number }: Claim): boolean {
-  return numbersIn(folder).some((other) => other > number);
+  return existsSync(folder) && numbersIn(folder).some((other) => other > number);
 }
 
 /** Another took the number or the name, or the holder took our socket, before it had its number, for one left behind. */

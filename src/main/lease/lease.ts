@@ -51,6 +51,7 @@ export class Lease {
   #holding: Holding | undefined;
   #waiting: { readonly on: Waiting; readonly number: number } | undefined;
   #hasAsked = false;
+  #taking: Promise<boolean> | undefined;
   readonly #said = new Set<string>();
 
   /** Begins to look for the lease. */
@@ -82,7 +83,15 @@ export class Lease {
   }
 
   /** Asks the active instance to hand over, if this is not the one. @returns whether it is now */
-  async take(): Promise<boolean> {
+  take(): Promise<boolean> {
+    // Asked twice, the holder grants the lease once and refuses it once, and nobody would take it.
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = undefined;
+    });
+    return this.#taking;
+  }
+
+  async #take(): Promise<boolean> {
     const { folder } = this.#options;
     const waiting = this.#waiting;
     if (this.isActive || folder === undefined || waiting === undefined) return this.isActive;
@@ -170,15 +179,19 @@ export class Lease {
       return;
     }
     const { Waiting } = await import('./waiting.ts');
-    const judge = (): Promise<void> => this.#judge(waiting);
-    const waiting: Waiting = new Waiting(socket, () => void judge());
+    // An instance that the runtime has just started asks first: the runtime is answered as soon as there is a role.
+    let hasSettled = false;
+    const waiting: Waiting = new Waiting(socket, () => {
+      if (hasSettled) void this.#judge(waiting);
+    });
     this.#waiting = { on: waiting, number };
     await inTime(waiting.introduced, INTRODUCTION_MS);
     if (this.#options.launched && !this.#hasAsked) {
       this.#hasAsked = true;
       await this.take();
     }
-    await judge();
+    hasSettled = true;
+    await this.#judge(waiting);
     await waiting.ended;
     this.#waiting = undefined;
   }
