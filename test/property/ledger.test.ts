@@ -78,13 +78,31 @@ const history = fc.record({
   }),
 });
 
+/** Somebody leaves out of a pinned container's set the CPU that is offline, which then comes back. */
+const WRITTEN_WITHOUT_ITS_OFFLINE_CPU: typeof history extends fc.Arbitrary<infer T> ? T : never = {
+  host: '2 packages, 2 cores each, SMT 4',
+  steps: [
+    { do: 'create', kind: 'annotated', size: 2, first: 7, forbid: undefined, again: false },
+    { do: 'hotplug', cpu: 7 },
+    { do: 'drift', which: 0, first: 7, size: 2 },
+    { do: 'hotplug', cpu: 7 },
+  ],
+  config: {
+    minSharedCpus: 0,
+    priority: 'siblings',
+    reservedCpus: '',
+    liftCpuQuota: false,
+    poolGrowth: { rate: 20, burst: 40 },
+  },
+};
+
 test('every history keeps the invariants after each turn, and a refused request leaves no trace', () => {
   fc.assert(
     fc.property(history, ({ host, steps, config }) => {
       const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
       for (const each of steps) run.step(each);
     }),
-    { numRuns: 1500 },
+    { numRuns: 1500, examples: [[WRITTEN_WITHOUT_ITS_OFFLINE_CPU]] },
   );
 });
 
@@ -190,6 +208,12 @@ class Run {
         this.#runtime.reconcile(this.#ledger);
     }
     this.#check();
+    // A pinned container that had to withdraw for others to make way for it moves with the next answer.
+    if (this.#ledger.differences().moving.length > 0) {
+      this.#runtime.reconcile(this.#ledger);
+      this.#check();
+      assert.deepEqual(this.#ledger.differences().moving, []);
+    }
   }
 
   /** Takes a CPU offline, or brings it back; the last one stays. */
@@ -214,6 +238,7 @@ class Run {
       this.#config,
     );
     this.#ledger.changePolicy(this.#policy);
+    this.#runtime.look(this.#ledger);
     this.#runtime.reconcile(this.#ledger);
   }
 
@@ -233,10 +258,9 @@ class Run {
   #check(): void {
     assert.deepEqual(violations(this.#ledger), []);
     for (const [id, entry] of this.#ledger.entries) {
-      assert.equal(
-        String(this.#runtime.cpusOf(id)),
-        String(entry.told.cpus),
-        `${id} is where it was told to be`,
+      assert.ok(
+        this.#runtime.isAsTold(id, entry.told.cpus, this.#policy.topology.online),
+        `${id} was told ${entry.told.cpus}, and is on ${this.#runtime.cpusOf(id)}`,
       );
     }
   }

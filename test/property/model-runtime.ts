@@ -89,7 +89,26 @@ export class ModelRuntime {
     const resources = { ...container.resources, cpus: cpus.toString() };
     this.running.set(id, { pod, container: { ...container, resources } });
     this.#drifted.add(id);
-    ledger.observe([{ id, cpus, epoch: entry.epoch }]);
+    this.look(ledger);
+  }
+
+  /** The plugin looks where the containers are that were moved behind its back. */
+  look(ledger: Ledger): void {
+    for (const id of this.#drifted) {
+      const [entry, cpus] = [ledger.entries.get(id), this.running.has(id) ? this.cpusOf(id) : undefined];
+      if (entry !== undefined && cpus !== undefined) ledger.observe([{ id, cpus, epoch: entry.epoch }]);
+    }
+  }
+
+  /**
+   * Whether the runtime has a container where it was told to. The kernel does not show a set as it was written where CPUs of
+   * it are offline, so one that was written behind the plugin's back counts by its online CPUs until one of them returns.
+   */
+  isAsTold(id: string, told: Cpuset | undefined, online: Cpuset): boolean {
+    const cpus = this.cpusOf(id);
+    if (told === undefined || cpus === undefined || !this.#drifted.has(id))
+      return String(cpus) === String(told);
+    return cpus.intersect(online).equals(told.intersect(online));
   }
 
   /** Where the runtime has a container. */

@@ -1,6 +1,6 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import { memoryNodes } from '../../placement/memory.ts';
-import { type Entry, forbiddenTo, isExclusive, type Told, whereabouts } from './entry.ts';
+import { type Entry, forbiddenTo, isExclusive, type Told, UNTOLD, whereabouts } from './entry.ts';
 import { poolOf, poolShare } from './place.ts';
 import type { Policy } from './policy.ts';
 import type { Draft } from './state.ts';
@@ -112,8 +112,9 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
     const cpus = vacated.isEmpty ? want.cpus! : vacated;
     tell(entry, { ...want, cpus: options.growsAlong === false ? remainderOf(entry, cpus) : cpus });
   }
-  for (const entry of inMovingOrder(moving)) {
-    if (isOther(entry)) tell(entry, wanted(entry, pool, policy));
+  for (const { entry, interim } of inMovingOrder(moving, pool)) {
+    const want = wanted(entry, pool, policy);
+    if (isOther(entry)) tell(entry, interim === undefined ? want : { ...UNTOLD, cpus: interim });
   }
   const { takeGrowth } = options;
   if (takeGrowth !== undefined) {
@@ -129,7 +130,9 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
 export function tellSelf(draft: Draft, policy: Policy, id: string): ContainerUpdate {
   const entry = draft.get(id)!;
   const want = wanted(entry, poolOf(draft, policy), policy);
-  draft.set({ ...entry, told: want, seen: undefined, epoch: draft.epoch });
+  // Memory nodes that are left as they are stay what was told before.
+  const told = { ...want, mems: want.mems ?? entry.told.mems };
+  draft.set({ ...entry, told, seen: undefined, epoch: draft.epoch });
   return {
     id,
     ...(want.cpus !== undefined && { cpus: want.cpus }),
@@ -150,9 +153,20 @@ function* smallestFirst(growing: readonly Alike[]): Generator<Entry> {
   for (const { all } of growing.toSorted((a, b) => sizeOf(a) - sizeOf(b))) yield* all();
 }
 
-/** Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. */
-function inMovingOrder(moving: readonly Entry[]): readonly Entry[] {
-  const ordered: Entry[] = [];
+interface Moving {
+  readonly entry: Entry;
+  /** CPUs to withdraw to for now, out of the way of others: an answer may name a container only once. */
+  readonly interim?: Cpuset;
+}
+
+/**
+ * Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. Where they wait for one
+ * another in a circle (a pinned one that ran in the pool, and those that make way for it into the pool), a pinned one withdraws
+ * to CPUs that it is on and nobody else owns, and moves with a later answer. Where none can, which takes cpusets set behind our
+ * back, one has to go first all the same.
+ */
+function inMovingOrder(moving: readonly Entry[], pool: Cpuset): readonly Moving[] {
+  const ordered: Moving[] = [];
   const pending = new Set(moving);
   const isBlocked = (entry: Entry): boolean => {
     for (const other of pending) {
@@ -161,11 +175,18 @@ function inMovingOrder(moving: readonly Entry[]): readonly Entry[] {
     }
     return false;
   };
+  const withdrawn = (): Moving | undefined => {
+    for (const entry of pending) {
+      if (entry.workload.kind !== 'annotated') continue;
+      const interim = whereabouts(entry)?.intersect(pool.union(entry.cpus));
+      if (interim !== undefined && !interim.isEmpty) return { entry, interim };
+    }
+    return undefined;
+  };
   while (pending.size > 0) {
-    // A circle of containers that wait for one another can only come from cpusets set behind our back: one has to go
-    // first, for an answer may name a container only once.
-    const next = [...pending].find((entry) => !isBlocked(entry)) ?? [...pending][0]!;
-    pending.delete(next);
+    const free = [...pending].find((entry) => !isBlocked(entry));
+    const next = free === undefined ? (withdrawn() ?? { entry: [...pending][0]! }) : { entry: free };
+    pending.delete(next.entry);
     ordered.push(next);
   }
   return ordered;

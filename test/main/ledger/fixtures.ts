@@ -150,6 +150,15 @@ export class Node {
     return answer;
   }
 
+  /** What the plugin sends without an event. */
+  reconcile(): readonly ContainerUpdate[] {
+    const updates = this.ledger.reconcile();
+    this.#applyAll(updates);
+    this.ledger.doubt(updates, false);
+    this.#check();
+    return updates;
+  }
+
   remove(id: string): void {
     this.#gone(id);
     this.ledger.remove(id);

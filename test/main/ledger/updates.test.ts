@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { annotated, integer, nodeOf, on, shared, shown, wholeCpus } from './fixtures.ts';
+import { violations } from '../../../src/main/ledger/invariants.ts';
+import { annotated, cpuset, integer, nodeOf, on, policyOf, shared, shown, wholeCpus } from './fixtures.ts';
 
 describe('the updates of an answer', () => {
   test('are none when nothing changes for anybody', () => {
@@ -65,6 +66,31 @@ describe('the updates of an answer', () => {
     const listed = [on('1', annotated('a', '2')), on('2', integer('b', 1, { forbid: '0,2' }))];
     const updates = ledger.synchronize(listed);
     assert.deepEqual(shown(updates).toSorted(), ['a 2 mems 0', 'b 1']);
+  });
+
+  test('make a pinned container withdraw first from where those go that make way for it', () => {
+    const { ledger } = nodeOf('7 cpus');
+    for (const { pod, container } of [integer('a', 2), integer('b', 2)]) ledger.create(pod, container);
+    assert.deepEqual(
+      [...ledger.entries.values()].map(({ cpus }) => `${cpus}`),
+      ['1-2', '3-4'],
+    );
+    // No event showed this one before; while both are there it has to run in the pool.
+    const { pod, container } = annotated('io', '1-4');
+    assert.deepEqual(shown(ledger.update(pod, container, {})), ['io 0,5-6']);
+    assert.deepEqual(shown(ledger.stop('b')), ['io 6', 'a 0,5']);
+    assert.deepEqual(violations(ledger), []);
+    assert.deepEqual(shown(ledger.reconcile()), ['io 1-4 mems 0']);
+  });
+
+  test('do not repeat memory nodes to a pinned container that was resized while its CPU was offline', () => {
+    const node = nodeOf('2 cpus');
+    node.create(annotated('io', '1'));
+    const nodes = node.ledger.policy.topology.nodes.map((each) => ({ ...each, cpus: cpuset('0') }));
+    node.ledger.changePolicy(policyOf('2 cpus', {}, { online: cpuset('0'), offline: cpuset('1'), nodes }));
+    assert.deepEqual(shown(node.update('io', { shares: 512 })), ['io 1']);
+    node.ledger.changePolicy(policyOf('2 cpus'));
+    assert.deepEqual(shown(node.reconcile()), []);
   });
 
   test('let annotated containers change places in any order, as they may overlap', () => {
