@@ -12,7 +12,7 @@ export type HostReading =
  * The text of the few files that change with every hotplug of CPUs or nodes, a file per node and four more. sysfs tells
  * nobody of changes to them: they have to be read again and again.
  */
-export function readHotplugMarks(files: SysfsFiles): string {
+function readHotplugMarks(files: SysfsFiles): string {
   const paths = [
     ...['online', 'present', 'isolated'].map((name) => `${CPU_FOLDER}/${name}`),
     `${NODE_FOLDER}/online`,

@@ -78,7 +78,7 @@ export function Containers({ containers, marks, selected, onSelect }: Containers
 }
 
 /** Whether a container has not got what it asks for, or is not where it was told to be. */
-export function isTroubled({ seen, unplaced }: ContainerView): boolean {
+function isTroubled({ seen, unplaced }: ContainerView): boolean {
   return seen !== undefined || unplaced !== undefined;
 }
 
