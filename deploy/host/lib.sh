@@ -122,10 +122,18 @@ keep_original() {
   fi
 }
 
-# SOURCE PATH MODE [STAGING]: has PATH hold what SOURCE holds. It is written in the folder STAGING, by default beside PATH,
-# and then renamed: whoever reads or runs PATH has the old file or the new one, whole.
+# PATH: the file in which what PATH is to hold is written before it is renamed, on the same file system. The runtime starts
+# whatever lies in the folder of plugins, so theirs are written in the folder above.
+staged_for() {
+  local folder=${1%/*}
+  if [ "$1" = "$plugin_file" ]; then folder=${folder%/*}; fi
+  printf '%s\n' "$root$folder/.weka-cpuset.$$"
+}
+
+# SOURCE PATH MODE: has PATH hold what SOURCE holds. It is written elsewhere and then renamed: whoever reads or runs PATH has
+# the old file or the new one, whole.
 put() {
-  local source=$1 path=$2 mode=$3 staging=${4-${2%/*}}
+  local source=$1 path=$2 mode=$3
   if [ -f "$root$path" ] && [ ! -L "$root$path" ] && cmp -s "$source" "$root$path" &&
     [ "$(stat -c %a "$root$path")" = "$mode" ]; then
     say "unchanged  $path"
@@ -142,8 +150,7 @@ put() {
     return
   fi
   make_folder "${path%/*}"
-  make_folder "$staging"
-  staged=$root$staging/.weka-cpuset.$$
+  staged=$(staged_for "$path")
   try cp "$source" "$staged"
   try chmod "$mode" "$staged"
   try sync "$staged"
@@ -197,7 +204,7 @@ undo() {
     fi
     if [ -e "$original" ] || [ -L "$original" ]; then
       # It may be on another file system, so it is brought near first.
-      staged=$root$path.weka-cpuset
+      staged=$(staged_for "$path")
       try cp -a "$original" "$staged"
       try mv -fT "$staged" "$root$path"
       staged=
@@ -287,7 +294,7 @@ put_command() {
 # EXECUTABLE: has the runtime start it. Written outside of the folder of plugins: of what can be executed there, the runtime
 # starts all, and does not start itself when a name is none of a plugin.
 put_plugin() {
-  put "$1" "$plugin_file" 755 /opt/nri
+  put "$1" "$plugin_file" 755
   put_command "$plugin_file"
 }
 

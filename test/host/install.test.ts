@@ -76,6 +76,17 @@ test('what was there before comes back, also when it was a link', (context) => {
   assert.deepEqual(tree.everything(), before);
 });
 
+test('the folder of plugins never holds another file, which the runtime would start', (context) => {
+  const tree = new Tree(context, { [PLUGIN]: 'of somebody else\n' });
+  const plugins = join(tree.root, PLUGIN, '..');
+  tree.addProgram('mv', `ls -A ${plugins} >>${tree.root}/found\nexec /bin/mv "$@"`);
+  tree.install();
+  tree.uninstall();
+  assert.equal(tree.read(PLUGIN), 'of somebody else\n');
+  const found = tree.read('found').trim().split('\n');
+  assert.deepEqual([...new Set(found)], ['99-weka-cpuset']);
+});
+
 test('settings that are there already are kept', (context) => {
   const tree = new Tree(context, { [SETTINGS]: 'debug: true\n' });
   tree.install();
