@@ -19,9 +19,10 @@ export function sharedPool(topology: Topology, isolatedCpus: IsolatedCpus, reser
  *
  * `attempt` chooses with the given CPUs left alone and tells the pool that would remain. When its first choice takes a
  * shared container's last CPU, it is asked again with one of that container's CPUs left alone, and so on: a search for
- * the smallest set of CPUs to spare, complete up to `MAX_ATTEMPTS` choices.
+ * the smallest set of CPUs to spare, complete up to `maxAttempts` choices.
  *
  * @param usable the CPUs each constrained shared container may use, reserved or not (its forbidden set taken out)
+ * @param maxAttempts each is a placement of its own; hosts where 256 differ are not served better by more of them
  * @returns the first choice that leaves nobody without, or the first one made together with `starved`, the position in
  *   `usable` of a container it starves; undefined if `attempt` never chose
  */
@@ -29,11 +30,12 @@ export function chooseSparing<T extends { readonly pool: Cpuset }>(
   usable: readonly Cpuset[],
   pool: Cpuset,
   attempt: (spared: Cpuset) => T | undefined,
+  maxAttempts = 256,
 ): { readonly choice: T; readonly starved: number } | undefined {
   let attempts = 0;
   let firstChoice: { readonly choice: T; readonly starved: number } | undefined;
   const search = (spared: Cpuset): T | undefined => {
-    if (attempts++ >= MAX_ATTEMPTS) return undefined;
+    if (attempts++ >= maxAttempts) return undefined;
     const choice = attempt(spared);
     if (choice === undefined) return undefined;
     const starved = usable.findIndex((cpus) => !cpus.intersects(choice.pool));
@@ -49,6 +51,3 @@ export function chooseSparing<T extends { readonly pool: Cpuset }>(
   const found = search(Cpuset.EMPTY);
   return found === undefined ? firstChoice : { choice: found, starved: -1 };
 }
-
-/** Each attempt is a placement of its own; hosts where this many differ are not served better by more of them. */
-const MAX_ATTEMPTS = 256;

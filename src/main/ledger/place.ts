@@ -167,15 +167,15 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
   let shortage = '';
   const poolWith = (plan: Plan): Cpuset =>
     poolWithoutVictims.minus(Cpuset.union(plan.moves.map((move) => move.to)));
-  const found = chooseSparing(usableOf(needs), poolWithoutVictims, (spared) => {
+  const planSparing = (spared: Cpuset) => {
     const request: ReassignRequest = {
       requested: cpus,
       victims: victims.map((entry) => ({
         id: entry.container.id,
         cpus: entry.cpus,
-        forbidden: forbiddenTo(entry.workload),
+        forbidden: forbiddenTo(entry.workload).union(spared),
       })),
-      available: available.minus(spared),
+      available,
       pool: poolWithoutVictims,
       minShared: Math.min(policy.minSharedCpus, pool.size),
     };
@@ -185,7 +185,15 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
       return undefined;
     }
     return { request, plan: result.plan, pool: poolWith(result.plan) };
-  });
+  };
+  const choose = (usable: readonly Cpuset[], maxAttempts?: number) =>
+    chooseSparing(usable, poolWithoutVictims, planSparing, maxAttempts);
+  // Shared containers are best left a CPU of the pool as it is: one of those that victims leave they could only be told while
+  // a victim is still on it (invariant I6). A few attempts tell whether there is room for that.
+  const anywhere = usableOf(needs);
+  const staying = anywhere.map((each) => each.intersect(pool));
+  const first = choose(staying, STAYING_ATTEMPTS);
+  const [found, usable] = first?.starved === -1 ? [first, staying] : [first && choose(anywhere), anywhere];
   if (found === undefined) {
     throw new Refusal(
       'cannot-reassign',
@@ -196,10 +204,12 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
   checkPool(draft, policy, asked, pool, found.choice.pool, needs[found.starved]);
   const leavesRoom = (other: Plan): boolean => {
     const after = poolWith(other);
-    return needs.every(({ usable }) => usable.intersects(after));
+    return usable.every((each) => each.intersects(after));
   };
   return { moves: plan.moves, planned: { request, plan, leavesRoom } };
 }
+
+const STAYING_ATTEMPTS = 4;
 
 /** A container in the pool, standing for all with its forbidden CPUs, and the CPUs it may run on, reserved or not. */
 interface SharedNeed {
