@@ -34,6 +34,8 @@ export function makeExecutable(architecture: Architecture, folder: string): void
     main: 'files/executable.cjs',
     output: 'blob',
     disableExperimentalSEAWarning: true,
+    // NODE_OPTIONS of whoever starts it are for other programs.
+    execArgvExtension: 'none',
     assets: Object.fromEntries(
       readdirSync(files)
         .sort()

@@ -48,6 +48,12 @@ for (const architecture of ARCHITECTURES) {
   const command = [...emulatorOf(architecture), executable];
 
   describe(`The executable for ${architecture}`, () => {
+    it('does not care for options that are meant for other programs of Node', () => {
+      const env = { NODE_OPTIONS: '--require /nowhere.cjs' };
+      const [file, ...args] = [...command, 'version'];
+      assert.equal(execFileSync(file!, args, { env, encoding: 'utf8' }), `weka-cpuset ${version}\n`);
+    });
+
     it('runs without an environment and where nothing can be written', (t) => {
       const folder = temporaryFolder(t);
       const probe = spawnSync('/usr/bin/unshare', confined(folder, 'touch', '/tmp/x', executable).slice(1));
