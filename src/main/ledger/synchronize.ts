@@ -182,8 +182,9 @@ function keepClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () =>
   const cpus = claimOf(entry);
   if (cpus === undefined) return false;
   if (workload.kind === 'annotated') {
-    const kept = cpus.equals(workload.cpus) && !cpus.intersects(draft.integer);
-    if (kept) draft.set({ ...entry, cpus });
+    const kept =
+      isOn(workload.cpus, cpus, policy.topology.online) && !workload.cpus.intersects(draft.integer);
+    if (kept) draft.set({ ...entry, cpus: workload.cpus });
     return kept;
   }
   if (workload.kind !== 'integer') return false;
@@ -193,6 +194,12 @@ function keepClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () =>
   if (!isExclusive(entry) && usedByPool().intersects(cpus)) return false;
   draft.set({ ...entry, workload: { ...workload, count: cpus.size }, cpus });
   return true;
+}
+
+/** Whether a container that is on `cpus` is on all that there are of `list`: CPUs that are offline may be missing. */
+function isOn(list: Cpuset, cpus: Cpuset, online: Cpuset): boolean {
+  const [wanted, used] = [list.intersect(online), cpus.intersect(online)];
+  return cpus.equals(list) || (!wanted.isEmpty && used.equals(wanted));
 }
 
 /** The CPUs that a running container can call its own: those the ledger gave it, else those the runtime was told. */

@@ -329,6 +329,12 @@ describe('a listed annotated container', () => {
     node.synchronize(on('2-3', annotated('io', '2-3')));
     assert.equal(node.entry('io').cpus.toString(), '2-3');
   });
+
+  test('keeps a CPU that has gone offline also where somebody left that one out', () => {
+    const node = nodeOf('4 cpus', {}, { online: cpuset('0-2'), offline: cpuset('3') });
+    assert.deepEqual(shown(node.synchronize(on('2', annotated('io', '2-3')))), ['io 2-3 mems 0']);
+    assert.equal(node.entry('io').unplaced, undefined);
+  });
 });
 
 describe('a container that was created before its pod was known', () => {
