@@ -168,12 +168,11 @@ interface Moving {
 function inMovingOrder(moving: readonly Entry[], pool: Cpuset): readonly Moving[] {
   const ordered: Moving[] = [];
   const pending = new Set(moving);
-  const isBlocked = (entry: Entry): boolean => {
-    for (const other of pending) {
-      const bothPinned = entry.workload.kind === 'annotated' && other.workload.kind === 'annotated';
-      if (other !== entry && !bothPinned && whereabouts(other)?.intersects(entry.cpus)) return true;
-    }
-    return false;
+  const blockers = blockersOf(moving);
+  const isBlocked = (entry: Entry): boolean => blockers.get(entry)!.some((other) => pending.has(other));
+  const unblocked = (): Entry | undefined => {
+    for (const entry of pending) if (!isBlocked(entry)) return entry;
+    return undefined;
   };
   const withdrawn = (): Moving | undefined => {
     for (const entry of pending) {
@@ -184,12 +183,36 @@ function inMovingOrder(moving: readonly Entry[], pool: Cpuset): readonly Moving[
     return undefined;
   };
   while (pending.size > 0) {
-    const free = [...pending].find((entry) => !isBlocked(entry));
+    const free = unblocked();
     const next = free === undefined ? (withdrawn() ?? { entry: [...pending][0]! }) : { entry: free };
     pending.delete(next.entry);
     ordered.push(next);
   }
   return ordered;
+}
+
+/**
+ * Of each container that moves, the others that are still on CPUs of it. Found by CPU, since to compare each with each took
+ * 6 ms of a plan that moves 160, and 30 ms of one that moves 320.
+ */
+function blockersOf(moving: readonly Entry[]): ReadonlyMap<Entry, readonly Entry[]> {
+  const onCpu = new Map<number, Entry[]>();
+  const wanted = Cpuset.union(moving.map(({ cpus }) => cpus));
+  for (const entry of moving) {
+    for (const cpu of whereabouts(entry)?.intersect(wanted) ?? []) {
+      const others = onCpu.get(cpu);
+      if (others === undefined) onCpu.set(cpu, [entry]);
+      else others.push(entry);
+    }
+  }
+  const arePinned = (one: Entry, other: Entry): boolean =>
+    one.workload.kind === 'annotated' && other.workload.kind === 'annotated';
+  const blockers = (entry: Entry): readonly Entry[] =>
+    entry.cpus
+      .toArray()
+      .flatMap((cpu) => onCpu.get(cpu) ?? [])
+      .filter((other) => other !== entry && !arePinned(other, entry));
+  return new Map(moving.map((entry) => [entry, blockers(entry)]));
 }
 
 function sameAsTold(told: Told, want: Told): boolean {
