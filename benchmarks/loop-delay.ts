@@ -1,19 +1,58 @@
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
 
-const QUANTILE = /^nri_cpuset_event_loop_delay_seconds\{quantile="0\.999"\} (\S+)$/m;
+const PRELOAD = join(import.meta.dirname, 'reference/loop-delay.cjs');
+
+/** In milliseconds. */
+export interface Look {
+  /** How late the event loop was. */
+  readonly late: number;
+  /** How late it would have been if the thread had not had to wait for a CPU, which others had. */
+  readonly own: number;
+}
 
 /**
- * How late the plugin's event loop was since this was asked last, at the 99.9th percentile, in milliseconds: one of our metrics.
- * Undefined for a plugin that has no admin socket at `socketPath`.
+ * How late the event loop of a plugin's main thread is. Found out by a module that is loaded into every plugin in Node, so that the
+ * one that does nothing shows what the machine alone does. Our own metric would not do: it looks too seldom for a run
+ * of a second, and asking for it is work.
  */
-export async function loopDelay(socketPath: string): Promise<number | undefined> {
-  if (!existsSync(socketPath)) return undefined;
-  const sent = request({ socketPath, path: '/metrics' }).end();
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  let text = '';
-  for await (const chunk of response.setEncoding('utf8')) text += chunk;
-  const seconds = QUANTILE.exec(text)?.[1];
-  return seconds === undefined ? undefined : Number(seconds) * 1000;
+export class LoopDelay {
+  /** What a plugin's environment needs. */
+  static readonly environment = { NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}` };
+  /** Of the plugin: where it is asked. */
+  static readonly descriptor = 3;
+  readonly #plugin: Duplex;
+  readonly #lines: AsyncIterator<string>;
+  #isThere = false;
+  #isLooking = false;
+
+  /** @param plugin the other end of its file descriptor */
+  constructor(plugin: Duplex) {
+    this.#plugin = plugin.on('error', () => {});
+    this.#lines = createInterface(plugin)[Symbol.asyncIterator]();
+    void this.#lines.next().then(({ done }) => {
+      this.#isThere = done !== true;
+    });
+  }
+
+  /** Begins to look at it. */
+  begin(): void {
+    if (!this.#isThere) return;
+    this.#isLooking = true;
+    this.#plugin.write('begin\n');
+  }
+
+  /** Each look at it since `begin`; none for a plugin that is not in Node. */
+  async end(): Promise<readonly Look[]> {
+    if (!this.#isLooking) return [];
+    this.#isLooking = false;
+    this.#plugin.write('end\n');
+    const { value, done } = await this.#lines.next();
+    const numbers = done === true ? [] : (JSON.parse(value) as readonly number[]);
+    return Array.from({ length: numbers.length / 2 }, (_, i) => {
+      const [late, waited] = [numbers[2 * i]!, numbers[2 * i + 1]!];
+      return { late, own: Math.max(0, late - waited) };
+    });
+  }
 }

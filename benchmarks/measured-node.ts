@@ -5,7 +5,6 @@ import type { Pod } from '../src/main/runtime/host.ts';
 import { EmbeddedRuntime } from '../src/main/runtime/runtime.ts';
 import type { Cpuset } from '../src/placement/cpuset.ts';
 import type { TopologyParts } from '../src/placement/topology.ts';
-import { loopDelay } from './loop-delay.ts';
 import { Measurements } from './measurements.ts';
 import { commandAt, type PluginCommand } from './plugin-command.ts';
 import { PluginProcess } from './plugin-process.ts';
@@ -32,7 +31,7 @@ export interface Running {
 export interface Start {
   /** From the start of the process to its registration, in milliseconds. */
   readonly registeredMs: number;
-  /** From the start of the process to the end of its synchronization, in milliseconds. */
+  /** From the start of the process to its answer to the whole list, in milliseconds. */
   readonly readyMs: number;
   /** How much of a CPU it has used until then, in milliseconds. */
   readonly cpuMs: number;
@@ -48,6 +47,7 @@ export class MeasuredNode {
   #runtime!: EmbeddedRuntime;
   #plugin: PluginProcess | undefined;
   #registeredAt = 0n;
+  #listedAt = 0n;
   #lastSynchronize: RuntimeEvent | undefined;
   #unaskedUpdates = 0;
   #pods = 0;
@@ -71,6 +71,9 @@ export class MeasuredNode {
       onRegistration: () => {
         node.#registeredAt = process.hrtime.bigint();
       },
+      onListed: () => {
+        node.#listedAt = process.hrtime.bigint();
+      },
       onEvent: (event) => {
         if (event.operation === 'Synchronize') node.#lastSynchronize = event;
         if (event.operation === 'UpdateContainers') node.#unaskedUpdates += event.updates.length;
@@ -84,13 +87,18 @@ export class MeasuredNode {
     return this.#unaskedUpdates;
   }
 
-  /** Starts the plugin. Resolves when it is synchronized. */
-  async start(): Promise<Start> {
+  /**
+   * Starts the plugin. Resolves when it is synchronized.
+   *
+   * @param measuresLoop whether its event loop is to be measured, which delays the start
+   */
+  async start(measuresLoop = true): Promise<Start> {
     const places = { socket: this.#socket, 'host-root': this.host.root, folder: this.#folder };
     // What the driver itself needs time for is not to count as the plugin's.
     this.#runtime.prepareListing();
     const started = process.hrtime.bigint();
-    const plugin = new PluginProcess(commandAt(this.#command, places), join(this.#folder, 'plugin.log'));
+    const log = join(this.#folder, 'plugin.log');
+    const plugin = new PluginProcess(commandAt(this.#command, places), log, measuresLoop);
     const early = plugin.ended.then(() => {
       throw new Error('it ended before it was synchronized');
     });
@@ -100,11 +108,10 @@ export class MeasuredNode {
       await plugin.stop();
       throw new Error(`${(error as Error).message}; it printed: ${plugin.lastWords}`);
     }
-    const ready = process.hrtime.bigint();
     this.#plugin = plugin;
     return {
       registeredMs: Number(this.#registeredAt - started) / 1e6,
-      readyMs: Number(ready - started) / 1e6,
+      readyMs: Number(this.#listedAt - started) / 1e6,
       cpuMs: plugin.cpuTime / 1000,
       synchronize: this.#lastSynchronize!,
     };
@@ -166,7 +173,7 @@ export class MeasuredNode {
 
   /** Starts the plugin, and measures it; `what` is what it finds. */
   async measuredStart(what: string): Promise<void> {
-    const { registeredMs, readyMs, cpuMs, synchronize } = await this.start();
+    const { registeredMs, readyMs, cpuMs, synchronize } = await this.start(false);
     this.measurements.latency(`registered, ${what}`, registeredMs);
     this.measurements.latency(`synchronized, ${what}`, readyMs);
     this.measurements.latency(`listing, ${what}`, synchronize.latencyMs);
@@ -176,13 +183,27 @@ export class MeasuredNode {
 
   /** From now on measurements count. */
   async endWarmUp(): Promise<void> {
-    await loopDelay(this.#adminSocket);
+    await this.endLooking();
     this.measurements.clear();
+    this.beginLooking();
     this.#before = { cpuTime: this.#plugin?.cpuTime ?? 0, events: this.#events };
   }
 
+  /** Begins to look how late the plugin's event loop is, where that is measured. */
+  beginLooking(): void {
+    this.#plugin?.loopDelay?.begin();
+  }
+
+  /** Notes what was seen since then. */
+  async endLooking(): Promise<void> {
+    for (const { late, own } of (await this.#plugin?.loopDelay?.end()) ?? []) {
+      this.measurements.distribution('event loop late', late);
+      this.measurements.distribution('main thread held', own);
+    }
+  }
+
   /** Notes how the plugin is at the end of a run. */
-  async noteEnd(): Promise<void> {
+  noteEnd(): void {
     const { measurements } = this;
     const plugin = this.#plugin;
     if (plugin?.memory !== undefined) {
@@ -193,8 +214,6 @@ export class MeasuredNode {
         measurements.note('CPU time per event', time / (this.#events - this.#before.events), 'µs');
       }
     }
-    const delay = this.#before && (await loopDelay(this.#adminSocket));
-    if (delay !== undefined) measurements.note('event loop delay p99.9', delay, 'ms');
     measurements.note('invariants broken', this.#runtime.violations.length, 'total');
   }
 
@@ -204,10 +223,6 @@ export class MeasuredNode {
 
   get #socket(): string {
     return join(this.#folder, 'nri.sock');
-  }
-
-  get #adminSocket(): string {
-    return join(this.#folder, 'admin.sock');
   }
 
   /** @throws Error if the plugin is gone: what it would be compared by is not its own doing then */

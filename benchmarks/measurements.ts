@@ -14,11 +14,17 @@ export interface Value {
  */
 export class Measurements {
   readonly #latencies = new Map<string, RecordableHistogram>();
+  readonly #distributions = new Map<string, RecordableHistogram>();
   readonly #notes = new Map<string, { sum: number; count: number; readonly unit: Unit }>();
 
   /** In nanoseconds, by what was measured. */
   get latencies(): ReadonlyMap<string, RecordableHistogram> {
     return this.#latencies;
+  }
+
+  /** In nanoseconds: of these the distribution in all runs together counts, for one run is too short for its tail. */
+  get distributions(): ReadonlyMap<string, RecordableHistogram> {
+    return this.#distributions;
   }
 
   /** Totals, and means of what has another unit. */
@@ -32,12 +38,11 @@ export class Measurements {
   }
 
   latency(what: string, ms: number): void {
-    let histogram = this.#latencies.get(what);
-    if (histogram === undefined) {
-      histogram = createHistogram({ figures: 3 });
-      this.#latencies.set(what, histogram);
-    }
-    histogram.record(Math.max(1, Math.round(ms * 1e6)));
+    record(this.#latencies, what, ms);
+  }
+
+  distribution(what: string, ms: number): void {
+    record(this.#distributions, what, ms);
   }
 
   note(what: string, value: number, unit: Unit = 'mean'): void {
@@ -50,6 +55,16 @@ export class Measurements {
   /** Forgets everything so far. */
   clear(): void {
     this.#latencies.clear();
+    this.#distributions.clear();
     this.#notes.clear();
   }
+}
+
+function record(histograms: Map<string, RecordableHistogram>, what: string, ms: number): void {
+  let histogram = histograms.get(what);
+  if (histogram === undefined) {
+    histogram = createHistogram({ figures: 3 });
+    histograms.set(what, histogram);
+  }
+  histogram.record(Math.max(1, Math.round(ms * 1e6)));
 }

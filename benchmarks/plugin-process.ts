@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { LoopDelay } from './loop-delay.ts';
 
 const STOP_MS = 5000;
 const LOG_END = 2000;
@@ -21,15 +23,24 @@ process.on('exit', () => {
 export class PluginProcess {
   /** Resolves when it has ended. */
   readonly ended: Promise<unknown>;
+  /** How late its event loop is, if that is measured. */
+  readonly loopDelay: LoopDelay | undefined;
   readonly #child: ChildProcess;
   readonly #log: string;
 
-  /** @param command for a shell, which it takes the place of; what it prints goes to the file `log` */
-  constructor(command: string, log: string) {
+  /**
+   * @param command for a shell, which it takes the place of; what it prints goes to the file `log`
+   * @param measuresLoop whether to measure its event loop, for which it starts some milliseconds later
+   */
+  constructor(command: string, log: string, measuresLoop: boolean) {
     this.#log = log;
     const output = openSync(log, 'a');
-    this.#child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['ignore', output, output] });
+    this.#child = spawn('/bin/sh', ['-c', `exec ${command}`], {
+      stdio: ['ignore', output, output, ...(measuresLoop ? ['pipe' as const] : [])],
+      env: { ...process.env, ...(measuresLoop && LoopDelay.environment) },
+    });
     closeSync(output);
+    if (measuresLoop) this.loopDelay = new LoopDelay(this.#child.stdio[LoopDelay.descriptor] as Duplex);
     running.add(this.#child);
     this.ended = once(this.#child, 'exit').finally(() => running.delete(this.#child));
   }

@@ -1,4 +1,4 @@
-import type { RecordableHistogram } from 'node:perf_hooks';
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Measurements, Value } from './measurements.ts';
 
 /** A distribution of latencies, in microseconds. */
@@ -10,7 +10,7 @@ export interface Latency {
   readonly percentiles: readonly number[];
 }
 
-/** What all runs of a scenario found out about a plugin: medians of the runs. */
+/** What all runs of a scenario found out about a plugin: medians of the runs; of distributions, the tail in all of them together. */
 export interface PluginResult {
   readonly plugin: string;
   readonly latencies: Readonly<Record<string, Latency>>;
@@ -66,7 +66,12 @@ export function summarize(
     runs.map((run) => run.values),
     (each) => ({ value: median(each.map(({ value }) => value)), unit: each[0]!.unit }),
   );
-  return { plugin, latencies, values, ...(failure !== undefined && { failure }) };
+  return {
+    plugin,
+    latencies,
+    values: { ...values, ...tails(runs) },
+    ...(failure !== undefined && { failure }),
+  };
 }
 
 /** The middle value, or the mean of the two in the middle. @throws RangeError without any */
@@ -88,6 +93,23 @@ function medians<T>(
       medianOf(runs.flatMap((run) => (run.has(name) ? [run.get(name)!] : []))),
     ]),
   );
+}
+
+function tails(runs: readonly Measurements[]): Record<string, Value> {
+  const names = new Set(runs.flatMap(({ distributions }) => [...distributions.keys()]));
+  const valuesOf = (name: string): readonly (readonly [string, Value])[] => {
+    const all = createHistogram({ figures: 3 });
+    for (const { distributions } of runs) {
+      const own = distributions.get(name);
+      if (own !== undefined) all.add(own);
+    }
+    return [
+      [`${name}, p99.9`, { value: all.percentile(99.9) / 1e6, unit: 'ms' }],
+      [`${name}, longest`, { value: all.max / 1e6, unit: 'ms' }],
+      [`${name}, times looked`, { value: all.count, unit: 'total' }],
+    ];
+  };
+  return Object.fromEntries([...names].flatMap(valuesOf));
 }
 
 function latencyOf(histogram: RecordableHistogram): Latency {

@@ -62,6 +62,14 @@ export async function runScenario(
 }
 
 async function* toTheEnd(scenario: Scenario, node: MeasuredNode, scale: Scale): Steps {
-  yield* scenario.run(node, scale);
-  await node.noteEnd();
+  const steps = scenario.run(node, scale);
+  for (;;) {
+    // Not while others have their turn: they take the CPUs then, and this one is idle.
+    node.beginLooking();
+    const { done, value } = await steps.next();
+    await node.endLooking();
+    if (done === true) break;
+    yield value;
+  }
+  node.noteEnd();
 }

@@ -48,6 +48,19 @@ test('a summary has the medians of the runs, so that one bad run does not count'
   assert.equal(failure, undefined);
 });
 
+test('a distribution is that of all runs together', () => {
+  const runs = [10, 20].map((longest) => {
+    const measurements = new Measurements();
+    for (let look = 0; look < 499; look++) measurements.distribution('late', 1);
+    measurements.distribution('late', longest);
+    return measurements;
+  });
+  const { values } = summarize('ours', runs, undefined);
+  assert.equal(values['late, times looked']!.value, 1000);
+  close(values['late, p99.9']!.value, 10);
+  close(values['late, longest']!.value, 20);
+});
+
 test('what was measured before the end of the warm-up is forgotten', () => {
   const measurements = run(100, 100);
   measurements.clear();

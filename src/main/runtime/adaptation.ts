@@ -64,8 +64,10 @@ export class Adaptation {
   /**
    * Configures and synchronizes a registered plugin, which then takes the place of the one before; but not one that wants no
    * events about containers, and so is only there to be synchronized.
+   *
+   * @param onListed called when the plugin has answered the whole list, before the answer is carried out
    */
-  async attach(session: PluginSession): Promise<void> {
+  async attach(session: PluginSession, onListed: () => void): Promise<void> {
     return this.#lock.run(async () => {
       await session.configure();
       const isForEvents = session.wants('CreateContainer');
@@ -75,6 +77,7 @@ export class Adaptation {
       const started = process.hrtime.bigint();
       const updates = await synchronize();
       const latencyMs = millisecondsSince(started);
+      onListed();
       if (isForEvents) {
         this.#session = session;
         session.closed.then((reason) =>

@@ -25,6 +25,8 @@ export interface RuntimeOptions extends Partial<SessionOptions> {
   readonly onEvent?: (event: RuntimeEvent) => void;
   /** Is told of every plugin that has registered, before it is configured. */
   readonly onRegistration?: () => void;
+  /** Is told when a plugin has answered the whole list, before the answer is carried out. */
+  readonly onListed?: () => void;
 }
 
 /** As containerd 2.1 has it. */
@@ -255,7 +257,7 @@ export class EmbeddedRuntime {
     try {
       await session.register();
       this.#options.onRegistration?.();
-      await this.#adaptation.attach(session);
+      await this.#adaptation.attach(session, () => this.#options.onListed?.());
       this.#signals.emit('ready');
     } catch (error) {
       session.close();
