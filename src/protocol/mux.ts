@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { DirectSocket } from './direct-socket.ts';
 import { ConnectionClosedError, ProtocolError } from './errors.ts';
 import { HeaderReader } from './header.ts';
 
@@ -47,7 +48,8 @@ export class Mux {
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    if (socket instanceof DirectSocket) socket.receive = (memory, size) => this.#read(memory, size);
+    else socket.on('data', (chunk: Buffer) => this.#read(chunk, chunk.length));
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#ended());
     socket.on('error', (error) =>
@@ -68,7 +70,7 @@ export class Mux {
   /**
    * Sends one whole message on a channel, in the shape the Go implementation can read: it reads a message's beginning into
    * a buffer of 4096 bytes that has to hold a whole frame, and then what is left of the message in one frame. Does nothing
-   * once the connection is closed.
+   * once the connection is closed. `message` is copied.
    */
   send(channel: number, message: Buffer): void {
     if (this.#isClosed) return;
@@ -78,18 +80,15 @@ export class Mux {
     }
     const first = Math.min(message.length, FIRST_FRAME_PAYLOAD);
     const rest = message.length - first;
-    const head = Buffer.allocUnsafe(FRAME_HEADER_SIZE + first + (rest > 0 ? FRAME_HEADER_SIZE : 0));
-    writeFrameHeader(head, 0, channel, first);
-    message.copy(head, FRAME_HEADER_SIZE, 0, first);
-    if (rest === 0) {
-      this.#socket.write(head);
-      return;
+    const firstEnd = FRAME_HEADER_SIZE + first;
+    const bytes = Buffer.allocUnsafe(firstEnd + (rest > 0 ? FRAME_HEADER_SIZE + rest : 0));
+    writeFrameHeader(bytes, 0, channel, first);
+    message.copy(bytes, FRAME_HEADER_SIZE, 0, first);
+    if (rest > 0) {
+      writeFrameHeader(bytes, firstEnd, channel, rest);
+      message.copy(bytes, firstEnd + FRAME_HEADER_SIZE, first);
     }
-    writeFrameHeader(head, FRAME_HEADER_SIZE + first, channel, rest);
-    this.#socket.cork();
-    this.#socket.write(head);
-    this.#socket.write(message.subarray(first));
-    this.#socket.uncork();
+    this.#socket.write(bytes);
   }
 
   /** Ends the connection after what was sent has been written. */
@@ -115,20 +114,19 @@ export class Mux {
     this.#settleClosed(reason);
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Buffer, size: number): void {
     try {
-      for (let offset = 0; offset < chunk.length && !this.#isClosed; )
-        offset = this.#readFrame(chunk, offset);
+      for (let offset = 0; offset < size && !this.#isClosed; ) offset = this.#readFrame(chunk, offset, size);
     } catch (error) {
       this.#fail(error as Error);
     }
   }
 
-  /** Reads until the end of a frame or of the chunk; returns the offset reached. */
-  #readFrame(chunk: Buffer, start: number): number {
+  /** Reads until the end of a frame or of the chunk, which is at `size`; returns the offset reached. */
+  #readFrame(chunk: Buffer, start: number, size: number): number {
     let offset = start;
     if (this.#missing === 0) {
-      offset = this.#header.fill(chunk, offset, chunk.length);
+      offset = this.#header.fill(chunk, offset, size);
       if (!this.#header.isComplete) return offset;
       this.#header.reset();
       const length = this.#header.bytes.readUInt32BE(4);
@@ -137,7 +135,7 @@ export class Mux {
       }
       this.#missing = length;
     }
-    const end = Math.min(offset + this.#missing, chunk.length);
+    const end = Math.min(offset + this.#missing, size);
     this.#missing -= end - offset;
     if (end > offset) this.#receivers.get(this.#header.bytes.readUInt32BE(0))?.(chunk, offset, end);
     return end;

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
+import { MessageWriter } from './writer.ts';
 
 // protobufjs decodes 64-bit integers to objects of the `long` package wherever it finds that one, so a build could differ from
 // development. Without it they are numbers. This has to happen before generated code runs, hence it imports this module.
@@ -9,7 +10,7 @@ export { protobuf };
 
 /** A generated message type. */
 export interface MessageType<T> {
-  encode(message: PartialMessage<T>, writer: protobuf.Writer): protobuf.Writer;
+  encode(message: PartialMessage<T>, writer: MessageWriter): MessageWriter;
   /**
    * Decodes a message, stepping over fields that are not in its .proto. Fields that were not sent read as their default, but
    * only through the prototype: spreading or cloning a message leaves them out.
@@ -25,24 +26,6 @@ export type PartialMessage<T> = T extends string | number | boolean | Uint8Array
   : T extends readonly (infer Item)[]
     ? readonly PartialMessage<Item>[]
     : { readonly [Field in keyof T]?: PartialMessage<T[Field]> | null | undefined };
-
-/**
- * Writes 64-bit integers that JavaScript rounded up to 2^63 or 2^64 ("unlimited" is often the largest integer, which is no
- * double) as that largest integer instead of letting them wrap around.
- */
-export class MessageWriter extends protobuf.BufferWriter {
-  override int64(value: number): protobuf.Writer {
-    return super.int64(value < 2 ** 63 ? value : MAX_INT64);
-  }
-
-  override uint64(value: number): protobuf.Writer {
-    return super.uint64(value < 2 ** 64 ? value : MAX_UINT64);
-  }
-}
-
-// The shape of a 64-bit integer that protobufjs' writer takes besides numbers.
-const MAX_INT64 = { low: -1, high: 0x7fffffff, unsigned: false };
-const MAX_UINT64 = { low: -1, high: -1, unsigned: true };
 
 /**
  * Reads strings by Node's own decoder, which takes half the time of protobufjs' strict one for the short ones there are: most
@@ -65,7 +48,14 @@ export function decode<T>(type: MessageType<T>, bytes: Uint8Array): T {
   return type.decode(new StringReader(buffer));
 }
 
+const writer = new MessageWriter();
+
 /** Encodes a message. */
 export function encode<T>(type: MessageType<T>, message: PartialMessage<T>): Uint8Array {
-  return type.encode(message, new MessageWriter()).finish(true);
+  return Buffer.from(encodeBehind(0, type, message));
+}
+
+/** Encodes a message behind `room` bytes that are left for a header. What it returns is good until something is encoded again. */
+export function encodeBehind<T>(room: number, type: MessageType<T>, message: PartialMessage<T>): Buffer {
+  return type.encode(message, writer.reset(room)).written;
 }

@@ -1,9 +1,8 @@
 import { StatusCode, TtrpcStatusError } from './errors.ts';
 import { HeaderReader } from './header.ts';
-import { type MessageType, MessageWriter, type PartialMessage } from './protobuf.ts';
+import { encodeBehind, type MessageType, type PartialMessage } from './protobuf.ts';
 
 const HEADER_SIZE = 10;
-const EMPTY_HEADER = new Uint8Array(HEADER_SIZE);
 /** The most data a message may carry, without its header. */
 export const MAX_MESSAGE_DATA = 4 * 1024 * 1024;
 
@@ -111,7 +110,7 @@ export class MessageReader {
 }
 
 /**
- * Encodes a message with its header.
+ * Encodes a message with its header. What it returns is good until something is encoded again.
  *
  * @throws TtrpcStatusError RESOURCE_EXHAUSTED when it is over the limit
  */
@@ -121,13 +120,12 @@ export function encodeMessage<T>(
   data: MessageType<T>,
   content: PartialMessage<T>,
 ): Buffer {
-  const bytes = data.encode(content, new MessageWriter().raw(EMPTY_HEADER)).finish(true);
-  const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const message = encodeBehind(HEADER_SIZE, data, content);
   const length = message.length - HEADER_SIZE;
   if (length > MAX_MESSAGE_DATA) throw oversizedError(length);
   message.writeUInt32BE(length, 0);
   message.writeUInt32BE(stream, 4);
-  message.writeUInt8(type, 8);
+  message.writeUInt16BE(type << 8, 8);
   return message;
 }
 

@@ -1,6 +1,7 @@
-import { createConnection, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { DirectSocket } from '../../protocol/direct-socket.ts';
 import { PluginConnection, type PluginHandlers } from '../../protocol/nri.ts';
 
 export interface ConnectionOptions {
@@ -39,7 +40,7 @@ export const REGISTRATION_TIMEOUT_MS = 10_000;
 export async function stayConnected(options: ConnectionOptions): Promise<void> {
   const { signal, fd, socket } = options;
   if (fd !== undefined) {
-    await serve(new Socket({ fd, readable: true, writable: true }), options);
+    await serve(new DirectSocket({ fd, readable: true, writable: true }), options);
     return;
   }
   let retryMs = FIRST_RETRY_MS;
@@ -66,7 +67,7 @@ export async function stayConnected(options: ConnectionOptions): Promise<void> {
 /** Connects to the runtime's socket. @throws Error with the code of connect(2) */
 export function dial(path: string, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({ path });
+    const socket = new DirectSocket();
     const abort = (): void => {
       socket.destroy(new Error('stopped'));
     };
@@ -76,7 +77,7 @@ export function dial(path: string, signal: AbortSignal): Promise<Socket> {
     };
     signal.addEventListener('abort', abort);
     socket.once('error', (error) => settle(() => reject(error)));
-    socket.once('connect', () => {
+    socket.connect(path, () => {
       socket.removeAllListeners('error');
       settle(() => resolve(socket));
     });
