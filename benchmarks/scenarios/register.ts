@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { PLUGIN_ENVIRONMENT } from '../plugin-process.ts';
 import { fill, podsOn, type Scenario } from '../scenario.ts';
 import { mixedNode } from '../workload.ts';
 
@@ -31,6 +32,6 @@ export const register: Scenario = {
 /** What Node itself takes to start and end, in milliseconds. */
 async function emptyProgram(): Promise<number> {
   const started = performance.now();
-  await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'exit');
+  await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore', env: PLUGIN_ENVIRONMENT }), 'exit');
   return performance.now() - started;
 }
