@@ -1,7 +1,7 @@
 import { CostMeter, FRAGMENTED, VICTIM_TERMS } from './cost-meter.ts';
 import { Cpuset } from './cpuset.ts';
 import type { Holdings } from './matching.ts';
-import type { Move, Plan } from './plan.ts';
+import type { Move, Plan, PlanCost } from './plan.ts';
 import type { Instance } from './reassign-instance.ts';
 
 /** Owner of a CPU that no victim holds. */
@@ -134,8 +134,13 @@ export class Assignment implements Holdings {
     const moves = this.instance.request.victims.map(
       ({ id, cpus }, victim): Move => ({ id, from: cpus, to: Cpuset.from([...this.cpusOf(victim)]) }),
     );
+    return { moves, cost: this.planCost };
+  }
+
+  /** What the plan that this is costs. */
+  get planCost(): PlanCost {
     const [stranded, changed, remote, broken, nodes, llcs, fragmented] = this.cost;
-    return { moves, cost: [stranded!, changed!, remote!, broken!, nodes!, llcs!, fragmented!] };
+    return [stranded!, changed!, remote!, broken!, nodes!, llcs!, fragmented!];
   }
 
   #changeFree(cpu: number, by: number): void {

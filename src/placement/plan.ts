@@ -78,7 +78,6 @@ export function usableCpus(request: ReassignRequest): Cpuset {
 export function checkPlan(request: ReassignRequest, moves: readonly Move[]): string | undefined {
   const missing = new Map(request.victims.map((victim) => [victim.id, victim]));
   const usable = usableCpus(request);
-  let given = Cpuset.EMPTY;
   for (const { id, from, to } of moves) {
     const victim = missing.get(id);
     if (victim === undefined) return `container ${id} is not to be moved, or is moved twice`;
@@ -92,13 +91,23 @@ export function checkPlan(request: ReassignRequest, moves: readonly Move[]): str
       return `container ${id} gets CPUs forbidden to it: ${to.intersect(victim.forbidden)}`;
     }
     if (!to.isSubsetOf(usable)) return `container ${id} gets CPUs that are not free: ${to.minus(usable)}`;
-    if (to.intersects(given)) return `container ${id} gets CPUs of another one: ${to.intersect(given)}`;
-    given = given.union(to);
   }
   for (const id of missing.keys()) return `container ${id} is not moved`;
+  const given = Cpuset.union(moves.map(({ to }) => to));
+  if (given.size < moves.reduce((sum, { to }) => sum + to.size, 0)) return doubleGift(moves);
   const shared = request.pool.minus(given).size;
   if (shared < request.minShared) {
     return `the shared pool keeps ${shared} CPUs, at least ${request.minShared} are needed`;
+  }
+  return undefined;
+}
+
+/** Which container gets CPUs of one before it. */
+function doubleGift(moves: readonly Move[]): string | undefined {
+  let given = Cpuset.EMPTY;
+  for (const { id, to } of moves) {
+    if (to.intersects(given)) return `container ${id} gets CPUs of another one: ${to.intersect(given)}`;
+    given = given.union(to);
   }
   return undefined;
 }

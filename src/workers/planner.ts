@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setImmediate as nextCheck } from 'node:timers/promises';
 import {
   checkPlan,
   comparePlans,
@@ -116,16 +117,21 @@ export class Planner {
     { epoch, deadlineMs, seed }: ImproveOptions,
   ): Promise<Plan> {
     const start = performance.now();
-    const isEnough = deadlineMs >= LEAST_MS;
+    // The main thread has planned, and will carry out the plan. With a breath between, and after looking at the workers', it is
+    // never held for longer than 5 ms by 160 moves on 1024 CPUs, which together take it 10.
+    await breath();
+    const leftMs = deadlineMs - (performance.now() - start);
+    const isEnough = leftMs >= LEAST_MS;
     const slots = isEnough ? this.#threads.ready() : [];
     let claims: readonly Claim[] = [];
     let best = first;
     try {
       if (slots.length > 0) {
-        const task = this.#pack(topology, request, first, { epoch, deadlineMs, seed });
-        claims = await this.#ask(slots, task, deadlineMs);
+        const task = this.#pack(topology, request, first, { epoch, deadlineMs: leftMs, seed });
+        claims = await this.#ask(slots, task, leftMs);
         best = this.#choose(claims, topology, request, first);
         for (const { slot } of claims) this.#threads.succeed(slot);
+        await breath();
       }
     } catch (error) {
       this.#report({ kind: 'error', message: `${error}` });
@@ -138,7 +144,7 @@ export class Planner {
       best: best.cost,
     });
     // To start a thread takes about as long as a plan may: it is for the next one, and begins when this one is on its way.
-    if (isEnough) setImmediate(() => this.#threads.warmUp());
+    if (isEnough) setImmediate(() => this.#prepare(topology));
     return best;
   }
 
@@ -147,19 +153,29 @@ export class Planner {
     return this.#threads.close();
   }
 
-  #pack(topology: Topology, request: ReassignRequest, first: Plan, options: ImproveOptions): PlannerTask {
-    const { epoch, deadlineMs, seed } = options;
-    const deadline = process.hrtime.bigint() + BigInt(Math.round(deadlineMs * SEARCH_SHARE * 1e6));
+  #prepare(topology: Topology): void {
+    this.#threads.warmUp();
+    this.#packed(topology);
+  }
+
+  #packed(topology: Topology) {
     if (this.#topology?.from !== topology) {
       const version = (this.#topology?.version ?? 0) + 1;
       this.#topology = { from: topology, version, packed: packTopology(topology) };
     }
+    return this.#topology;
+  }
+
+  #pack(topology: Topology, request: ReassignRequest, first: Plan, options: ImproveOptions): PlannerTask {
+    const { epoch, deadlineMs, seed } = options;
+    const deadline = process.hrtime.bigint() + BigInt(Math.round(deadlineMs * SEARCH_SHARE * 1e6));
+    const { packed, version } = this.#packed(topology);
     return {
       epoch,
       seed,
       deadline,
-      topology: this.#topology.packed,
-      topologyVersion: this.#topology.version,
+      topology: packed,
+      topologyVersion: version,
       problem: packProblem(request, first.moves),
       cost: first.cost,
     };
@@ -220,6 +236,13 @@ export class Planner {
     };
     this.#options.onResult?.(result);
   }
+}
+
+/** Lets the event loop go round once: what is due, and what has arrived, has its turn. */
+async function breath(): Promise<void> {
+  // The first one comes before that when something that has arrived is being dealt with.
+  await nextCheck();
+  await nextCheck();
 }
 
 /** An answer of the shape it has to have, or what is wrong with it. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate as nextRound } from 'node:timers/promises';
 import { comparePlans, type Plan } from '../../src/placement/plan.ts';
 import { Planner, type PlannerOptions, type PlannerResult } from '../../src/workers/planner.ts';
 import type { PlannerIncident } from '../../src/workers/planner-threads.ts';
@@ -66,9 +67,14 @@ async function withTrial(
 }
 
 describe('a planner none of whose workers is ready', { timeout: 60_000 }, () => {
-  /** What a promise is settled with before the event loop goes on. */
+  /** What a promise is settled with in a few rounds of the event loop, before anything could be waited for. */
   function atOnce<T>(promise: Promise<T>): Promise<T | undefined> {
-    return Promise.race([promise, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))]);
+    return Promise.race([promise, rounds(3)]);
+  }
+
+  async function rounds(count: number): Promise<undefined> {
+    for (let round = 0; round < count; round++) await nextRound();
+    return undefined;
   }
 
   it('returns the first plan without one that never answers, and asks a worker for a later plan', async () => {

@@ -1,9 +1,7 @@
-import { parseCpuList } from '../../placement/cpulist.ts';
 import type { PlannerResult } from '../../workers/planner.ts';
 import type { JournalRecord } from '../journal.ts';
 import type { Entry } from '../ledger/entry.ts';
 import type { EventOutcome } from '../nri/session.ts';
-import { MAX_CPU_ID } from '../settings.ts';
 import { Latencies } from './latencies.ts';
 
 /** The parts of the program that run in threads of their own. */
@@ -47,9 +45,16 @@ export class Observations {
       return;
     }
     if (updates > 0) count(this.updates, event, updates);
-    if (containerId === undefined) this.#noteAll(entries, time);
-    else for (const id of [containerId, ...moves.map((move) => move.id)]) this.#note(id, entries, time);
-    if (moves.length > 0) setImmediate(() => this.#countMoves(moves));
+    if (containerId === undefined) {
+      this.#noteAll(entries, time);
+      return;
+    }
+    this.#note(containerId, entries, time);
+    for (const { id } of moves) {
+      this.moves++;
+      this.movedCpus += this.#cpusLeft(id, entries);
+      this.#note(id, entries, time);
+    }
   }
 
   noteEvent(event: string, outcome: EventOutcome, ms: number): void {
@@ -105,14 +110,11 @@ export class Observations {
     }
   }
 
-  #countMoves(moves: NonNullable<JournalRecord['moves']>): void {
-    this.moves += moves.length;
-    for (const { from, to } of moves) this.movedCpus += parse(from).minus(parse(to)).size;
+  /** How many CPUs a container has left since the last decision about it. */
+  #cpusLeft(id: string, entries: ReadonlyMap<string, Entry>): number {
+    const [before, now] = [this.#decided.get(id), entries.get(id)];
+    return before === undefined || now === undefined ? 0 : before.cpus.minus(now.cpus).size;
   }
-}
-
-function parse(list: string) {
-  return parseCpuList(list, { max: MAX_CPU_ID, allowEmpty: true });
 }
 
 function count<K>(counts: Map<K, number>, key: K, by: number): void {

@@ -261,8 +261,8 @@ function checkPool(
 
 /** Sets where moved containers are from now on. */
 export function applyMoves(draft: Draft, moves: readonly Move[]): void {
-  for (const move of moves) {
-    const entry = draft.get(move.id) as Entry;
-    draft.set({ ...entry, cpus: move.to, epoch: draft.epoch });
-  }
+  const moved = moves.map(({ id, to }): Entry => ({ ...draft.get(id)!, cpus: to, epoch: draft.epoch }));
+  // One may get what another one leaves: all leave first, so that no CPU with an owner is taken for one without.
+  for (const { id } of moves) draft.delete(id);
+  for (const entry of moved) draft.set(entry);
 }

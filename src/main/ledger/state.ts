@@ -194,22 +194,25 @@ export class Draft {
   /** Adds or replaces a container. */
   set(entry: Entry): void {
     const { id } = entry.container;
-    this.#forget(id);
+    const before = this.get(id);
+    this.#unlist(id);
     const isKnownOfPod = (known: Entry | undefined) => known?.pod.uid === entry.pod.uid;
     if (!isKnownOfPod(this.#base.entries.get(id)) && !isKnownOfPod(this.#changes.get(id)))
       this.#noteAdded(entry.pod.uid, id);
     this.#changes.set(id, entry);
     if (isExclusive(entry) || entry.seen !== undefined) this.#others.set(id, entry);
     else this.#poolGroups.add(entry);
-    if (!isExclusive(entry)) return;
-    this.#reserved = undefined;
-    if (entry.workload.kind === 'integer') this.#integer = this.#integer.union(entry.cpus);
-    else if (!this.#annotatedIsStale) this.#annotated = this.#annotated.union(entry.cpus);
+    // Who is only told something keeps its CPUs: to take and give them again was a third of a turn that moves 320 containers.
+    if (before?.cpus === entry.cpus && before.workload === entry.workload) return;
+    if (before !== undefined) this.#disown(before);
+    this.#own(entry);
   }
 
   delete(id: string): void {
-    this.#forget(id);
+    const before = this.get(id);
+    this.#unlist(id);
     this.#changes.set(id, undefined);
+    if (before !== undefined) this.#disown(before);
   }
 
   /** The containers of a pod, as far as it is known which pod they are of. */
@@ -290,11 +293,20 @@ export class Draft {
     else if (!ids.includes(id)) ids.push(id);
   }
 
-  #forget(id: string): void {
+  #unlist(id: string): void {
     const changed = this.#changes.get(id);
     if (changed !== undefined && !this.#others.delete(id)) this.#poolGroups.delete(changed);
-    const entry = this.get(id);
-    if (entry === undefined || !isExclusive(entry)) return;
+  }
+
+  #own(entry: Entry): void {
+    if (!isExclusive(entry)) return;
+    this.#reserved = undefined;
+    if (entry.workload.kind === 'integer') this.#integer = this.#integer.union(entry.cpus);
+    else if (!this.#annotatedIsStale) this.#annotated = this.#annotated.union(entry.cpus);
+  }
+
+  #disown(entry: Entry): void {
+    if (!isExclusive(entry)) return;
     this.#reserved = undefined;
     if (entry.workload.kind === 'integer') this.#integer = this.#integer.minus(entry.cpus);
     else this.#annotatedIsStale = true;

@@ -190,6 +190,20 @@ describe('creating an annotated container on the CPUs of integer ones', () => {
     assert.deepEqual(shown(updates), ['web 0,3-4,7', 'db 2,6']);
   });
 
+  test('lets one of them have what another one leaves', () => {
+    const node = nodeOf('6 cores, SMT 2');
+    node.synchronize(
+      on('0', integer('a', 1)),
+      on('2,8', integer('b', 2)),
+      on('6', integer('c', 1)),
+      on('1,3-5,7,9-11', shared('web')),
+    );
+    node.create(annotated('io', '0,2'));
+    assert.equal(node.cpus('a'), '8');
+    assert.equal(`${node.ledger.pool}`, '3-5,9-11');
+    assert.equal(node.cpus('web'), '3-5,9-11');
+  });
+
   test('leaves something to a shared container that can use few CPUs', () => {
     for (const [only, others] of [
       ['0', '1-3'],
