@@ -21,7 +21,7 @@ import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
 import type { Policy } from './ledger/policy.ts';
 import type { Log } from './log.ts';
-import { updateMessage } from './nri/messages.ts';
+import { updateMessages } from './nri/messages.ts';
 import { isAtLeast } from './nri/runtime-version.ts';
 import type { EventName, EventOutcome, RuntimeFacts } from './nri/session.ts';
 import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
@@ -360,7 +360,7 @@ export class Daemon {
         takesUpdates: () => isAtLeast(this.#runtime?.nri, 0, 12, 1),
         updateContainers: async (updates) => {
           if (this.#connection === undefined) throw new Error('not connected to the runtime');
-          await this.#connection.updateContainers({ update: updates.map(updateMessage) }, UPDATE_TIMEOUT_MS);
+          await this.#connection.updateContainers({ update: updateMessages(updates) }, UPDATE_TIMEOUT_MS);
         },
         reconnect: () => this.#hooks.listAgain(),
       },

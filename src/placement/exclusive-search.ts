@@ -122,8 +122,10 @@ function firstAnswer(start: GroupSet, optional: readonly PricedGroup[]): [GroupS
   return [set, cost];
 }
 
-/** The tables of groups, by number of CPUs in the answer and CPUs to choose. */
-const pricedGroups = new WeakMap<CoreGroup, Map<string, Pick<PricedGroup, 'table' | 'supply'>>>();
+/** Groups with their costs, by number of CPUs in the answer and CPUs to choose. */
+const pricedGroups = new WeakMap<CoreGroup, Map<number, PricedGroup>>();
+/** More than the CPUs of any host. */
+const RADIX = 1 << 20;
 
 /** A group with its costs, which are worked out once for each group and number of CPUs. */
 function priced(search: Search, group: CoreGroup, position: number): PricedGroup {
@@ -133,13 +135,12 @@ function priced(search: Search, group: CoreGroup, position: number): PricedGroup
     prices = new Map();
     pricedGroups.set(group, prices);
   }
-  const key = `${count} ${limits.need} ${siblingsFirst}`;
-  let price = prices.get(key);
-  if (price === undefined) {
-    price = priceOf(search, group);
-    prices.set(key, price);
-  }
-  return { ...group, ...price, position };
+  const key = (count * RADIX + limits.need) * 2 + Number(siblingsFirst);
+  const known = prices.get(key);
+  if (known?.position === position) return known;
+  const price = { ...(known ?? { ...group, ...priceOf(search, group) }), position };
+  prices.set(key, price);
+  return price;
 }
 
 function priceOf(search: Search, group: CoreGroup): Pick<PricedGroup, 'table' | 'supply'> {

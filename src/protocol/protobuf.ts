@@ -55,6 +55,15 @@ export function encode<T>(type: MessageType<T>, message: PartialMessage<T>): Uin
   return Buffer.from(encodeBehind(0, type, message));
 }
 
+/**
+ * Adds encoded fields to a message to be sent: those that its .proto does not have, or that many messages have alike. They come
+ * after all others.
+ */
+export function withFields<T extends object>(fields: Uint8Array, message: T): T {
+  // The name by which generated encoders know them.
+  return Object.assign(message, { $unknowns: [fields] });
+}
+
 /** Encodes a message behind `room` bytes that are left for a header. What it returns is good until something is encoded again. */
 export function encodeBehind<T>(room: number, type: MessageType<T>, message: PartialMessage<T>): Buffer {
   return type.encode(message, writer.reset(room)).written;

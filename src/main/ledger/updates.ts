@@ -24,10 +24,7 @@ export interface UpdateOptions {
 
 /** What the policy wants the runtime to be told of a container: where the pool is empty, the CPUs it was told before. */
 export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
-  if (!isExclusive(entry)) {
-    const share = poolShare(pool, forbiddenTo(entry.workload));
-    return { cpus: share.isEmpty ? entry.told.cpus : share, mems: undefined, quota: undefined };
-  }
+  if (!isExclusive(entry)) return { cpus: wantedInPool(entry, pool), mems: undefined, quota: undefined };
   const strict = entry.workload.kind === 'annotated' && policy.numaMemoryPolicy === 'strict';
   const mems = strict ? memoryNodes(policy.topology, entry.cpus).toString() : '';
   return {
@@ -35,6 +32,11 @@ export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
     mems: mems === '' ? undefined : mems,
     quota: policy.liftCpuQuota ? -1 : undefined,
   };
+}
+
+function wantedInPool(entry: Entry, pool: Cpuset): Cpuset | undefined {
+  const share = poolShare(pool, forbiddenTo(entry.workload));
+  return share.isEmpty ? entry.told.cpus : share;
 }
 
 /** Whether a container that owns CPUs was told all that is wanted of it, and was not found elsewhere. */
@@ -53,7 +55,7 @@ interface Found {
   /** Exclusive containers that are not on their own CPUs yet. */
   readonly moving: readonly Entry[];
   /** Containers of the pool that are outside their share of it, have no CPU online, or are not where they were told to be. */
-  readonly misplaced: readonly Entry[];
+  readonly misplaced: readonly Alike[];
   /** Containers of the pool that could have more of it: comfort, no invariant is at risk. */
   readonly growing: readonly Alike[];
 }
@@ -62,8 +64,9 @@ interface Found {
 export type Differences = Readonly<Record<keyof Found, readonly Entry[]>>;
 
 export function differencesOf(draft: Draft, policy: Policy): Differences {
-  const { growing, ...others } = findDifferences(draft, policy);
-  return { ...others, growing: growing.flatMap(({ all }) => [...all()]) };
+  const { moving, misplaced, growing } = findDifferences(draft, policy);
+  const all = (alike: readonly Alike[]): readonly Entry[] => alike.flatMap(({ all }) => [...all()]);
+  return { moving, misplaced: all(misplaced), growing: all(growing) };
 }
 
 /** Finds every container that was told something else than what is now wanted, or is not where it was told to be. */
@@ -71,18 +74,18 @@ function findDifferences(draft: Draft, policy: Policy): Found {
   const pool = poolOf(draft, policy);
   const { online } = policy.topology;
   const moving: Entry[] = [];
-  const misplaced: Entry[] = [];
+  const misplaced: Alike[] = [];
   const growing: Alike[] = [];
   draft.forEachUnsettledOwner((entry) => {
     if (!isInPlace(entry, policy)) moving.push(entry);
   });
   draft.forEachInPool((entry, all) => {
-    const want = wanted(entry, pool, policy);
-    if (want.cpus === undefined || (entry.seen === undefined && sameAsTold(entry.told, want))) return;
+    const want = wantedInPool(entry, pool);
+    if (want === undefined || (entry.seen === undefined && entry.told.cpus?.equals(want))) return;
     const now = (whereabouts(entry) ?? online).intersect(online);
     // The kernel lets a container whose CPUs are all offline run anywhere.
-    const isMisplaced = entry.seen !== undefined || now.isEmpty || !now.isSubsetOf(want.cpus);
-    if (isMisplaced) misplaced.push(...all());
+    const isMisplaced = entry.seen !== undefined || now.isEmpty || !now.isSubsetOf(want);
+    if (isMisplaced) misplaced.push({ any: entry, all });
     else if (entry.told.cpus !== undefined) growing.push({ any: entry, all });
   });
   return { moving, misplaced, growing };
@@ -103,14 +106,17 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   const updates: ContainerUpdate[] = [];
   const tell = (entry: Entry, want: Told): void => {
     updates.push(difference(entry, want));
-    draft.set({ ...entry, told: { ...entry.told, ...defined(want) }, seen: undefined, epoch: draft.epoch });
+    const { cpus = entry.told.cpus, mems = entry.told.mems, quota = entry.told.quota } = want;
+    draft.set({ ...entry, told: { cpus, mems, quota }, seen: undefined, epoch: draft.epoch });
   };
 
-  for (const entry of misplaced.filter(isOther)) {
-    const want = wanted(entry, pool, policy);
-    const vacated = want.cpus!.minus(vacating);
-    const cpus = vacated.isEmpty ? want.cpus! : vacated;
-    tell(entry, { ...want, cpus: options.growsAlong === false ? remainderOf(entry, cpus) : cpus });
+  // Those that are alike are told the same set, so that its text is made and encoded once.
+  for (const { any, all } of misplaced) {
+    const want = wantedInPool(any, pool)!;
+    const vacated = want.minus(vacating);
+    const cpus = vacated.isEmpty ? want : vacated;
+    const told = { ...UNTOLD, cpus: options.growsAlong === false ? remainderOf(any, cpus) : cpus };
+    for (const entry of all()) if (isOther(entry)) tell(entry, told);
   }
   for (const { entry, interim } of inMovingOrder(moving, pool)) {
     const want = wanted(entry, pool, policy);
@@ -232,8 +238,4 @@ function difference(entry: Entry, want: Told): ContainerUpdate {
     ...(want.mems !== undefined && want.mems !== told.mems && { mems: want.mems }),
     ...(want.quota !== undefined && want.quota !== told.quota && { quota: want.quota }),
   };
-}
-
-function defined(told: Told): Partial<Told> {
-  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
 }

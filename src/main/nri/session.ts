@@ -26,7 +26,7 @@ import {
   containerFacts,
   containerResources,
   podFacts,
-  updateMessage,
+  updateMessages,
 } from './messages.ts';
 import { isAtLeast, type NriVersion, runtimeNriVersion } from './runtime-version.ts';
 
@@ -218,7 +218,7 @@ export class Session implements PluginHandlers {
 
   #messages(updates: readonly ContainerUpdate[]) {
     this.#options.onAnswer?.(updates);
-    return this.#options.dryRun ? [] : updates.map(updateMessage);
+    return this.#options.dryRun ? [] : updateMessages(updates);
   }
 
   /** A refusal is the answer, except in a dry run, which only logs it. */

@@ -4,7 +4,7 @@ import type {
   LinuxResources as NriResources,
 } from '../../protocol/generated/nri.js';
 import { ContainerState } from '../../protocol/nri.ts';
-import { type PartialMessage, protobuf } from '../../protocol/protobuf.ts';
+import { type PartialMessage, protobuf, withFields } from '../../protocol/protobuf.ts';
 import type { Container, Pod, ResourceChange, Resources } from './host.ts';
 import { oomScoreAdjustment, type RequestedResources } from './kubelet.ts';
 
@@ -105,11 +105,6 @@ function containerAnnotations({ pod, name, attempt }: Container): Record<string,
     'io.kubernetes.cri.sandbox-namespace': pod.namespace,
     'io.kubernetes.cri.sandbox-uid': pod.uid,
   };
-}
-
-/** Adds encoded fields that nri.proto does not have. The generated encoders write `$unknowns` after the fields they know. */
-function withFields<T extends object>(fields: Uint8Array, message: T): T {
-  return Object.assign(message, { $unknowns: [fields] });
 }
 
 // Field numbers of the NRI API.

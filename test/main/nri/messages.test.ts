@@ -4,7 +4,7 @@ import {
   adjustmentMessage,
   containerFacts,
   podFacts,
-  updateMessage,
+  updateMessages,
 } from '../../../src/main/nri/messages.ts';
 import {
   Container,
@@ -108,8 +108,8 @@ describe('a container', () => {
 });
 
 describe('an update', () => {
-  const resources = (update: Parameters<typeof updateMessage>[0]) => {
-    const { containerId, linux, ignoreFailure } = received(ContainerUpdate, updateMessage(update));
+  const resources = (update: Parameters<typeof updateMessages>[0][number]) => {
+    const { containerId, linux, ignoreFailure } = received(ContainerUpdate, updateMessages([update])[0]!);
     assert.equal(containerId, 'c1');
     assert.equal(ignoreFailure, false);
     const { cpu, memory } = linux!.resources!;
@@ -124,6 +124,28 @@ describe('an update', () => {
       quota: undefined,
     });
     assert.deepEqual(resources({ id: 'c1', mems: '0-1', quota: -1 }), { cpus: '', mems: '0-1', quota: -1 });
+  });
+
+  test('carries its own changes, whatever those before it carry', () => {
+    const [some, others] = [cpuset('0-3'), cpuset('4-7')];
+    const updates = [
+      { id: 'c1', cpus: some },
+      { id: 'c2', cpus: some },
+      { id: 'c3', cpus: some, mems: '1' },
+      { id: 'c4', cpus: others },
+      { id: 'c5', cpus: some },
+    ];
+    const told = updateMessages(updates).map((message) => {
+      const { containerId, linux } = received(ContainerUpdate, message);
+      return [containerId, linux!.resources!.cpu!.cpus, linux!.resources!.cpu!.mems];
+    });
+    assert.deepEqual(told, [
+      ['c1', '0-3', ''],
+      ['c2', '0-3', ''],
+      ['c3', '0-3', '1'],
+      ['c4', '4-7', ''],
+      ['c5', '0-3', ''],
+    ]);
   });
 });
 
