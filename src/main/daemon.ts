@@ -24,6 +24,7 @@ import type { Log } from './log.ts';
 import { updateMessages } from './nri/messages.ts';
 import { isAtLeast } from './nri/runtime-version.ts';
 import type { EventName, EventOutcome, RuntimeFacts } from './nri/session.ts';
+import { optimizeEarly } from './optimize-early.ts';
 import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
 import { Rules } from './rules.ts';
 import { VERSION } from './version.ts';
@@ -131,6 +132,7 @@ export class Daemon {
     });
     const topology = createTopology(await this.#host.start());
     keepHeapSmall();
+    optimizeEarly();
     this.#rules = new Rules(sources, topology, this.#file);
     if (configPath !== undefined) {
       this.#endConfigWatch = watchConfig(configPath, version, () => void this.#reload(configPath));
