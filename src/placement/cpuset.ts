@@ -5,19 +5,23 @@
  * same ids have the same words (no trailing zero words), so equality is a word-by-word comparison.
  */
 export class Cpuset {
-  static readonly EMPTY = new Cpuset(new Uint32Array(0));
+  static readonly EMPTY = new Cpuset([]);
 
-  readonly #words: Uint32Array;
+  /**
+   * Signed, in a plain array: V8 keeps a typed array of more than 64 bytes outside of its heap, which takes ten times as long to
+   * make and had the garbage collector take a fifth of the time of choosing CPUs.
+   */
+  readonly #words: readonly number[];
   #size = -1;
   #hash: number | undefined;
   #text: string | undefined;
 
-  private constructor(words: Uint32Array) {
+  private constructor(words: readonly number[]) {
     this.#words = words;
   }
 
   /** Takes ownership of `words`; trailing zero words are cut off. */
-  static #of(words: Uint32Array): Cpuset {
+  static #of(words: number[]): Cpuset {
     let length = words.length;
     while (length > 0 && words[length - 1] === 0) length--;
     if (length === 0) return Cpuset.EMPTY;
@@ -29,7 +33,7 @@ export class Cpuset {
     const list = Array.isArray(ids) ? (ids as number[]) : [...ids];
     let max = -1;
     for (const id of list) if (id > max) max = id;
-    const words = new Uint32Array((max >> 5) + 1);
+    const words = zeros((max >> 5) + 1);
     for (const id of list) words[id >> 5]! |= 1 << (id & 31);
     return Cpuset.#of(words);
   }
@@ -37,19 +41,19 @@ export class Cpuset {
   /** All ids from `first` to `last`, both included. Empty when `last < first`. */
   static range(first: number, last: number): Cpuset {
     if (last < first) return Cpuset.EMPTY;
-    const words = new Uint32Array((last >> 5) + 1);
+    const words = zeros((last >> 5) + 1);
     for (let id = first; id <= last; id++) words[id >> 5]! |= 1 << (id & 31);
     return Cpuset.#of(words);
   }
 
   /** The set whose bit `i` of word `w` stands for id `32 w + i`. The words are copied. */
   static fromWords(words: Uint32Array): Cpuset {
-    return Cpuset.#of(words.slice());
+    return Cpuset.#of(Array.from(words, (word) => word | 0));
   }
 
   /** A copy of the bits: bit `i` of word `w` stands for id `32 w + i`; no trailing zero words. */
   toWords(): Uint32Array {
-    return this.#words.slice();
+    return Uint32Array.from(this.#words);
   }
 
   /** Union of any number of sets. */
@@ -58,7 +62,7 @@ export class Cpuset {
     const distinct = [...new Set(sets)];
     if (distinct.length < 3) return distinct.reduce((all, set) => all.union(set), Cpuset.EMPTY);
     // At once: to add one after the other took 1 ms for 320 containers on 2048 CPUs.
-    const words = new Uint32Array(distinct.reduce((most, set) => Math.max(most, set.#words.length), 0));
+    const words = zeros(distinct.reduce((most, set) => Math.max(most, set.#words.length), 0));
     for (const set of distinct) for (let w = 0; w < set.#words.length; w++) words[w]! |= set.#words[w]!;
     return Cpuset.#of(words);
   }
@@ -154,6 +158,15 @@ export class Cpuset {
     return Cpuset.#of(words);
   }
 
+  /** The ids that are in one of both sets. */
+  symmetricDifference(other: Cpuset): Cpuset {
+    const [long, short] =
+      this.#words.length >= other.#words.length ? [this.#words, other.#words] : [other.#words, this.#words];
+    const words = long.slice();
+    for (let w = 0; w < short.length; w++) words[w]! ^= short[w]!;
+    return Cpuset.#of(words);
+  }
+
   /** Number of ids in both sets; nothing is allocated. */
   countCommon(other: Cpuset): number {
     const length = Math.min(this.#words.length, other.#words.length);
@@ -229,6 +242,13 @@ export class Cpuset {
     while (word === 0) word = ~(this.#words[++w] ?? 0);
     return (w << 5) + lowestBit(word);
   }
+}
+
+/** A packed array of zeros: one that is made with a length is taken to have holes. */
+function zeros(length: number): number[] {
+  const words: number[] = [];
+  while (words.length < length) words.push(0);
+  return words;
 }
 
 function popcount(word: number): number {

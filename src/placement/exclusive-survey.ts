@@ -88,6 +88,9 @@ class Surveyor {
   readonly #domains: CacheDomain[];
   readonly #groups: (CoreGroup | undefined)[];
   readonly #shapes = new Map<number, ShapeCount>();
+  readonly #freeInLlc: Int32Array;
+  readonly #freeInNode: Int32Array;
+  readonly #freeInPackage: Int32Array;
   #claims = NO_CLAIMS;
 
   constructor(topology: Topology, layout: CellLayout) {
@@ -95,6 +98,9 @@ class Surveyor {
     this.#layout = layout;
     this.#domains = this.#layout.cells.map((cell) => this.#lookAt(cell));
     this.#groups = this.#layout.areas.map(() => undefined);
+    this.#freeInLlc = new Int32Array(topology.llcs.length);
+    this.#freeInNode = new Int32Array(topology.nodes.length);
+    this.#freeInPackage = new Int32Array(topology.packages.length);
   }
 
   /** The CPUs of which something else is said than last time. */
@@ -102,7 +108,7 @@ class Surveyor {
     let cpus = Cpuset.EMPTY;
     for (const claim of Object.keys(claims) as (keyof Claims)[]) {
       const [before, now] = [this.#claims[claim], claims[claim]];
-      if (before !== now) cpus = cpus.union(before.minus(now)).union(now.minus(before));
+      if (before !== now) cpus = cpus.union(before.symmetricDifference(now));
     }
     return cpus;
   }
@@ -117,17 +123,20 @@ class Surveyor {
     changedCells.delete(-1);
     const changedAreas = new Set<number>();
     for (const cell of changedCells) {
-      this.#count(this.#domains[cell]!, -1);
+      const area = areaOf[cell]!;
+      this.#count(this.#domains[cell]!, areas[area]!, -1);
       this.#domains[cell] = this.#lookAt(cells[cell]!);
-      this.#count(this.#domains[cell]!, 1);
-      changedAreas.add(areaOf[cell]!);
+      this.#count(this.#domains[cell]!, areas[area]!, 1);
+      changedAreas.add(area);
     }
     for (const area of changedAreas) this.#groups[area] = this.#groupOf(areas[area]!);
     const groups = this.#groups.filter((group) => group !== undefined);
     return {
       groups: groups.sort((a, b) => a.firstCore - b.firstCore),
       shapes: this.#shapes.values(),
-      ...this.#wholeFree(),
+      freeInLlc: this.#freeInLlc,
+      freeInNode: this.#freeInNode,
+      freeInPackage: this.#freeInPackage,
     };
   }
 
@@ -187,8 +196,11 @@ class Surveyor {
     return { ...area, isFixed, domains, firstCore: domains[0]!.firstCore };
   }
 
-  /** Adds the cores of a domain to the counts of shapes, or takes them out (`sign` -1). */
-  #count({ runs }: CacheDomain, sign: number): void {
+  /** Adds the cores of a domain to the counts, or takes them out (`sign` -1). */
+  #count({ llc, runs, wholeFree }: CacheDomain, area: Area, sign: number): void {
+    this.#freeInLlc[llc]! += sign * wholeFree;
+    this.#freeInNode[area.node]! += sign * wholeFree;
+    this.#freeInPackage[area.package]! += sign * wholeFree;
     for (const { shape, cores } of runs) {
       const key = plainKey(shape);
       let count = this.#shapes.get(key);
@@ -199,20 +211,6 @@ class Surveyor {
       count.cores += sign * cores.length;
       if (count.cores === 0) this.#shapes.delete(key);
     }
-  }
-
-  #wholeFree(): Pick<Survey, 'freeInLlc' | 'freeInNode' | 'freeInPackage'> {
-    const { llcs, nodes, packages } = this.#topology;
-    const freeInLlc = new Int32Array(llcs.length);
-    const freeInNode = new Int32Array(nodes.length);
-    const freeInPackage = new Int32Array(packages.length);
-    this.#domains.forEach(({ llc, wholeFree }, cell) => {
-      const area = this.#layout.areas[this.#layout.areaOf[cell]!]!;
-      freeInLlc[llc]! += wholeFree;
-      freeInNode[area.node]! += wholeFree;
-      freeInPackage[area.package]! += wholeFree;
-    });
-    return { freeInLlc, freeInNode, freeInPackage };
   }
 }
 

@@ -54,16 +54,23 @@ export function chooseExclusive(topology: Topology, request: ExclusiveRequest): 
 /**
  * Whether `previous`, the CPUs that a container had before, may be given to it again: they fit the request, and no other
  * answer is better by whole cores, nodes, LLCs or sparing CPU 0. Fit and ids do not count.
+ *
+ * @param best what `chooseExclusive` says of the request, where that is known or needed anyway
  */
-export function stillAsGood(topology: Topology, request: ExclusiveRequest, previous: Cpuset): boolean {
+export function stillAsGood(
+  topology: Topology,
+  request: ExclusiveRequest,
+  previous: Cpuset,
+  best = () => chooseExclusive(topology, request),
+): boolean {
   const { free, count, held = Cpuset.EMPTY, priority } = request;
   if (previous.size !== count) return false;
   if (!held.isSubsetOf(previous) || !previous.minus(held).isSubsetOf(free)) return false;
   const cost = goodCost(topology, request, previous);
   // Most answers are whole cores of one cache, and nothing needs to be looked for.
   if (compareCosts(cost, leastGoodCost(priority)) <= 0) return true;
-  const best = chooseExclusive(topology, request);
-  return best !== undefined && compareCosts(cost, goodCost(topology, request, best)) <= 0;
+  const found = best();
+  return found !== undefined && compareCosts(cost, goodCost(topology, request, found)) <= 0;
 }
 
 /** Up to `count` CPUs of one core, those that wait to join the pool first. */

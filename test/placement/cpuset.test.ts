@@ -43,6 +43,8 @@ describe('a set of CPUs', () => {
         assertSame(a.union(b), new Set([...left, ...right]));
         assertSame(a.intersect(b), common);
         assertSame(a.minus(b), new Set(left.filter((member) => !modelB.has(member))));
+        const both = [...modelA, ...modelB];
+        assertSame(a.symmetricDifference(b), new Set(both.filter((member) => !common.has(member))));
         assert.equal(a.intersects(b), common.size > 0);
         assert.equal(a.countCommon(b), common.size);
         assert.equal(a.isSubsetOf(b), common.size === modelA.size);

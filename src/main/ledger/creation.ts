@@ -104,12 +104,10 @@ export function carryOut(
   growsAlong: boolean,
 ): Decided<CreateAnswer> {
   const { draft, entry, cpus, warnings } = creation;
-  const { id } = entry.container;
   const movesTold = describeMoves(draft, moves);
   applyMoves(draft, moves);
-  draft.set({ ...entry, cpus });
-  const updates = tellDifferences(draft, policy, { self: id, growsAlong });
-  const adjustment = tellSelf(draft, policy, id);
+  const adjustment = tellSelf(draft, policy, { ...entry, cpus });
+  const updates = tellDifferences(draft, policy, { growsAlong });
   const { kind } = entry.workload;
   const prefers = kind === 'annotated' && policy.numaMemoryPolicy === 'preferred';
   return {

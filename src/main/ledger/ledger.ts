@@ -202,7 +202,7 @@ export class Ledger {
         self: container.id,
         growsAlong: this.#growth.isCalm,
       });
-      const own = tellSelf(draft, this.#policy, container.id);
+      const own = tellSelf(draft, this.#policy, draft.get(container.id)!);
       draft.commit();
       this.#hasReleased = true;
       return { answer: [...updates, own], details: { ...details, ...told(own), updates: updates.length } };

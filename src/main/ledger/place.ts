@@ -78,7 +78,9 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
     const joining = request.joining.minus(spared);
     // With fewer of them, containers have to be told in any case.
     const first = joining.size >= count ? [...previous, joining] : previous;
-    const cpus = chooseFirst(policy, sparing, first) ?? chooseExclusive(topology, sparing);
+    let best: Cpuset | undefined;
+    const chooseBest = () => (best ??= chooseExclusive(topology, sparing));
+    const cpus = chooseFirst(policy, sparing, first, chooseBest) ?? chooseBest();
     return cpus && { cpus, pool: pool.minus(cpus) };
   });
   if (found === undefined) {
@@ -97,6 +99,7 @@ function chooseFirst(
   policy: Policy,
   request: ExclusiveRequest,
   previous: readonly Cpuset[],
+  chooseBest: () => Cpuset | undefined,
 ): Cpuset | undefined {
   if (!(request.held ?? Cpuset.EMPTY).isEmpty) return undefined;
   for (const cpus of previous) {
@@ -105,7 +108,7 @@ function chooseFirst(
       cpus.size >= request.count
         ? chooseExclusive(policy.topology, { ...request, free: cpus })
         : chooseExclusive(policy.topology, { ...request, held: cpus, free: request.free.minus(cpus) });
-    if (near !== undefined && stillAsGood(policy.topology, request, near)) return near;
+    if (near !== undefined && stillAsGood(policy.topology, request, near, chooseBest)) return near;
   }
   return undefined;
 }

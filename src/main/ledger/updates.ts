@@ -132,15 +132,14 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   return updates;
 }
 
-/** Marks the container that an event is about as told all that is wanted of it, and says what that is. */
-export function tellSelf(draft: Draft, policy: Policy, id: string): ContainerUpdate {
-  const entry = draft.get(id)!;
+/** Puts the container that an event is about into the draft as told all that is wanted of it, and says what that is. */
+export function tellSelf(draft: Draft, policy: Policy, entry: Entry): ContainerUpdate {
   const want = wanted(entry, poolOf(draft, policy), policy);
   // Memory nodes that are left as they are stay what was told before.
   const told = { ...want, mems: want.mems ?? entry.told.mems };
   draft.set({ ...entry, told, seen: undefined, epoch: draft.epoch });
   return {
-    id,
+    id: entry.container.id,
     ...(want.cpus !== undefined && { cpus: want.cpus }),
     ...(want.mems !== undefined && { mems: want.mems }),
     ...(want.quota !== undefined && { quota: want.quota }),
