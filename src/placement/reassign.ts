@@ -15,13 +15,9 @@ import type { Topology } from './topology.ts';
  * 165 on 1024 CPUs, when the code has not run before) and win a hundredth: better plans for those are left to `improvePlan`.
  */
 const FIRST_VICTIMS = 16;
-/**
- * Rounds of improvement that a first plan gets at most; CPUs times rounds, as large containers take longer; and cores times
- * rounds, as large hosts do: 200 rounds took 20 ms on one with 2048 CPUs.
- */
+/** Rounds of improvement that a first plan gets at most; and CPUs times rounds, as large containers take longer. */
 const FIRST_ROUNDS = 200;
 const FIRST_WORK = 10_000;
-const FIRST_CORES = 50_000;
 /**
  * Rounds without improvement after which there seems to be none, for each victim: in a first plan, and in a better one.
  *
@@ -74,8 +70,8 @@ export function planReassignment(topology: Topology, request: ReassignRequest): 
 function improveFirst(assignment: Assignment, restoration: CoreRestoration): void {
   const bound = boundCost(assignment, restoration);
   if (comparePlans(assignment.cost, bound) === 0 || solveExactly(assignment)) return;
-  const { totalDemand, demand, layout } = assignment.instance;
-  let rounds = Math.min(FIRST_ROUNDS, FIRST_WORK / totalDemand, FIRST_CORES / layout.coreCount);
+  const { totalDemand, demand } = assignment.instance;
+  let rounds = Math.min(FIRST_ROUNDS, FIRST_WORK / totalDemand);
   improve(assignment, {
     random: createRandom(0),
     bound,
