@@ -4,13 +4,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { hostOf } from '../../benchmarks/hosts.ts';
+import { CPU_COUNTS, hostOf } from '../../benchmarks/hosts.ts';
 import { NOOP, OURS } from '../../benchmarks/plugins.ts';
 import type { ScenarioResult } from '../../benchmarks/results.ts';
 import { runScenario } from '../../benchmarks/run-scenario.ts';
 import { fill, type Scenario } from '../../benchmarks/scenario.ts';
 import { register } from '../../benchmarks/scenarios/register.ts';
 import { SysfsTree } from '../../src/main/runtime/sysfs-tree.ts';
+import { comparePlans, type PlanCost } from '../../src/placement/plan.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const MAIN = join(import.meta.dirname, '../../benchmarks/main.ts');
@@ -48,6 +49,21 @@ test('ours and the plugin that does nothing get the same work, and only ours pla
   const [ours, noop] = plugins;
   assert.equal(ours!.values['invariants broken']!.value, 0);
   assert.notEqual(noop!.values['invariants broken']!.value, 0);
+});
+
+test('how planning grows is shown for each size of host, and searching on makes no plan worse', async () => {
+  const program = join(import.meta.dirname, '../../benchmarks/planning.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program]);
+  const rows = stdout.split('\n').filter((line) => line.includes('µs'));
+  assert.deepEqual(
+    rows.map((row) => Number.parseInt(row, 10)),
+    CPU_COUNTS,
+  );
+  for (const row of rows) {
+    const cells = row.trim().split(/ {2,}/);
+    const [first, better] = cells.slice(-2).map((cell) => cell.split(' ').map(Number) as unknown as PlanCost);
+    assert.ok(comparePlans(better!, first!) <= 0, row);
+  }
 });
 
 test('a plugin that ends or never registers is reported with what it printed', async (t) => {
