@@ -45,7 +45,7 @@ export const help = (
   --cpus N           only on a host of so many CPUs; again for more: ${CPU_COUNTS.join(', ')}
   --plugin COMMAND   measure this plugin too, on the same work in turn with ours; again for more. It may be called
                      'NAME: COMMAND'. {socket} in it is the runtime's socket, {host-root} a folder with the host's /sys,
-                     {folder} one for files of its own; if it is ours, --admin-socket {folder}/admin.sock tells more
+                     {folder} one for files of its own; if it is ours, it needs --admin-socket {folder}/admin.sock
   --full             the long form: more of everything, for numbers to publish
   --runs N           repeat each scenario so many times and report medians
   --containers N     at least so many containers on the node, where the scenario takes any number

@@ -212,6 +212,7 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
   return { moves: plan.moves, planned: { request, plan, leavesRoom } };
 }
 
+/** Each is a plan, and where a few find no room for shared containers to stay, more hardly ever do. */
 const STAYING_ATTEMPTS = 4;
 
 /** A container in the pool, standing for all with its forbidden CPUs, and the CPUs it may run on, reserved or not. */
