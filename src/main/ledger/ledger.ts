@@ -146,6 +146,8 @@ export class Ledger {
       const warnings = this.#rebuild(draft, [...running, ...unlisted]);
       const updates = this.#tell(draft);
       draft.commit();
+      // Once all are told, there is room that pinned containers needed to withdraw to.
+      this.#hasReleased = true;
       for (const entry of before) if (!this.#state.entries.has(entry.container.id)) this.#remember(entry);
       return { answer: updates, details: this.#summary('synchronized', updates.length, warnings) };
     });

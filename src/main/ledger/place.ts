@@ -4,7 +4,7 @@ import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
 import { chooseSparing, poolIsolated, sharedPool } from '../../placement/pool.ts';
 import { planReassignment } from '../../placement/reassign.ts';
 import type { PodFacts } from '../../placement/workload.ts';
-import { type Entry, forbiddenTo, nameOf } from './entry.ts';
+import { type Entry, forbiddenTo, nameOf, whereabouts } from './entry.ts';
 import type { Policy } from './policy.ts';
 import { heldBy, Refusal } from './refusal.ts';
 import type { Draft } from './state.ts';
@@ -45,6 +45,8 @@ export interface IntegerWish {
   readonly within?: Cpuset;
   /** CPUs it had before, most recent claim first: given again where they are free and as good. */
   readonly previous?: readonly Cpuset[];
+  /** Pinned containers that may have to make way for this one before they can move. */
+  readonly withdrawing?: readonly Entry[];
 }
 
 /**
@@ -53,7 +55,7 @@ export interface IntegerWish {
  * @throws Refusal when too few CPUs are free, or the pool or a shared container would be left with too few
  */
 export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): Cpuset {
-  const { pod, count, forbidden, held = Cpuset.EMPTY, previous = [] } = wish;
+  const { pod, count, forbidden, held = Cpuset.EMPTY, previous = [], withdrawing = [] } = wish;
   const { topology } = policy;
   const { reserved } = draft;
   const pool = poolOf(draft, policy).minus(held);
@@ -72,7 +74,7 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
     priority: policy.priority,
   } satisfies Omit<ExclusiveRequest, 'free'>;
   const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
-  const needs = sharedNeeds(draft, policy, pool);
+  const needs = [...sharedNeeds(draft, policy, pool), ...withdrawalNeeds(withdrawing, pool)];
   const found = chooseSparing(usableOf(needs), pool, (spared) => {
     const sparing = { ...request, free: free.minus(spared) };
     const joining = request.joining.minus(spared);
@@ -130,10 +132,17 @@ export interface PlannedMoves {
 /**
  * Checks that an annotated container may have `cpus`, and plans where the integer containers on them go.
  *
+ * @param withdrawing pinned containers that may have to make way for those before they can move
  * @returns the moves, to be applied with it; none where no integer container is in the way
  * @throws Refusal saying which rule forbids it
  */
-export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus: Cpuset): Clearance {
+export function placeAnnotated(
+  draft: Draft,
+  policy: Policy,
+  pod: PodFacts,
+  cpus: Cpuset,
+  withdrawing: readonly Entry[] = [],
+): Clearance {
   const { topology } = policy;
   const asked = `annotated container asks for CPUs ${cpus}`;
   const missing = cpus.minus(topology.online);
@@ -154,14 +163,15 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
   }
 
   const pool = poolOf(draft, policy);
-  const needs = sharedNeeds(draft, policy, pool);
+  const shared = sharedNeeds(draft, policy, pool);
   if (!cpus.intersects(draft.integer)) {
     const after = pool.minus(cpus);
-    const starved = needs.find(({ usable }) => !usable.intersects(after));
+    const starved = shared.find(({ usable }) => !usable.intersects(after));
     checkPool(draft, policy, asked, pool, after, starved);
     return { moves: [] };
   }
 
+  const needs = [...shared, ...withdrawalNeeds(withdrawing, pool.minus(cpus))];
   const victims = draft.filter((entry) => entry.workload.kind === 'integer' && entry.cpus.intersects(cpus));
   const reserved = draft.reserved.union(cpus);
   const available = policy.integerCpus.minus(reserved);
@@ -215,16 +225,16 @@ export function placeAnnotated(draft: Draft, policy: Policy, pod: PodFacts, cpus
 /** Each is a plan, and where a few find no room for shared containers to stay, more hardly ever do. */
 const STAYING_ATTEMPTS = 4;
 
-/** A container in the pool, standing for all with its forbidden CPUs, and the CPUs it may run on, reserved or not. */
-interface SharedNeed {
+/** A container in the pool, standing for all that need the same, and the CPUs of which it needs one, reserved or not. */
+interface PoolNeed {
   readonly entry: Entry;
   readonly usable: Cpuset;
 }
 
 /** What containers in the pool need a CPU of, which is what `poolShare` gives them; nothing where the pool is empty already. */
-function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly SharedNeed[] {
+function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly PoolNeed[] {
   const mayBePool = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
-  const needs = new Map<string, SharedNeed>();
+  const needs = new Map<string, PoolNeed>();
   if (pool.isEmpty) return [];
   draft.forEachInPool((entry) => {
     const forbidden = forbiddenTo(entry.workload);
@@ -236,7 +246,18 @@ function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly Share
   return [...needs.values()];
 }
 
-function usableOf(needs: readonly SharedNeed[]): readonly Cpuset[] {
+/**
+ * What pinned containers need that run in the pool until those are gone who are on their CPUs: a CPU of it that stays there, to
+ * withdraw to if these come to where they are (invariant I6).
+ */
+function withdrawalNeeds(withdrawing: readonly Entry[], pool: Cpuset): readonly PoolNeed[] {
+  return withdrawing.flatMap((entry) => {
+    const usable = whereabouts(entry)!.intersect(pool);
+    return usable.isEmpty ? [] : [{ entry, usable }];
+  });
+}
+
+function usableOf(needs: readonly PoolNeed[]): readonly Cpuset[] {
   return needs.map(({ usable }) => usable);
 }
 
@@ -247,7 +268,7 @@ function checkPool(
   asked: string,
   before: Cpuset,
   after: Cpuset,
-  starved: SharedNeed | undefined,
+  starved: PoolNeed | undefined,
 ): void {
   if (after.size < Math.min(policy.minSharedCpus, before.size)) {
     throw new Refusal(
@@ -258,7 +279,7 @@ function checkPool(
   if (starved !== undefined) {
     throw new Refusal(
       'shared-container-starved',
-      `${asked}: that would leave no CPU to the shared container ${nameOf(starved.entry)}; ${heldBy(draft, draft.reserved.intersect(starved.usable))}`,
+      `${asked}: that would leave no CPU to ${nameOf(starved.entry)}, which runs in the pool; ${heldBy(draft, draft.reserved.intersect(starved.usable))}`,
     );
   }
 }

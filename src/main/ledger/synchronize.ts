@@ -1,7 +1,7 @@
 import { CpuListError, parseCpuList } from '../../placement/cpulist.ts';
 import { Cpuset } from '../../placement/cpuset.ts';
 import { type ContainerFacts, classify, type PodFacts, type Workload } from '../../placement/workload.ts';
-import { byAge, type Entry, forbiddenTo, isExclusive, type Told, UNTOLD } from './entry.ts';
+import { byAge, type Entry, forbiddenTo, isExclusive, type Told, UNTOLD, whereabouts } from './entry.ts';
 import { applyMoves, placeAnnotated, placeInteger } from './place.ts';
 import type { Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
@@ -113,14 +113,15 @@ export function rebuild(
   };
   // Who keeps its claim changes nothing for the pool: looking through it once, not for each, saves a fifth of the time.
   const usedByPool = toldInPool(draft);
+  const withdrawing = withdrawingIn(draft);
   settle((entry) => keepClaim(draft, policy, entry, () => usedByPool));
   settle((entry) => {
     const claim = remainingClaim(draft, policy, entry);
     if (claim.isEmpty) return false;
-    placeOrPool(draft, policy, entry, recall, claim);
+    placeOrPool(draft, policy, entry, recall, { claim, withdrawing });
     return true;
   });
-  for (const entry of waiting) placeOrPool(draft, policy, entry, recall);
+  for (const entry of waiting) placeOrPool(draft, policy, entry, recall, { withdrawing });
   return warnings;
 }
 
@@ -128,31 +129,36 @@ export function rebuild(
 export function adopt(draft: Draft, policy: Policy, entry: Entry, recall: Recall): void {
   if (entry.workload.kind === 'shared') toPool(draft, entry);
   else if (!keepClaim(draft, policy, entry, () => toldInPool(draft))) {
-    placeOrPool(draft, policy, entry, recall, remainingClaim(draft, policy, entry));
+    placeOrPool(draft, policy, entry, recall, { claim: remainingClaim(draft, policy, entry) });
   }
 }
 
-/**
- * Tries to place a container that is not in the draft; else it runs in the pool and says why.
- *
- * @param claim CPUs it runs on already and may keep: enough of them are kept, or all of them and more added
- */
+export interface PlaceOptions {
+  /** CPUs it runs on already and may keep: enough of them are kept, or all of them and more added. */
+  readonly claim?: Cpuset;
+  /** What `withdrawingIn` gives, where that is known. */
+  readonly withdrawing?: readonly Entry[];
+}
+
+/** Tries to place a container that is not in the draft; else it runs in the pool and says why. */
 export function placeOrPool(
   draft: Draft,
   policy: Policy,
   entry: Entry,
   recall: Recall,
-  claim: Cpuset = Cpuset.EMPTY,
+  { claim = Cpuset.EMPTY, withdrawing = withdrawingIn(draft) }: PlaceOptions = {},
 ): void {
   const { workload, pod } = entry;
   try {
     if (workload.kind === 'annotated' && !workload.cpus.isEmpty) {
-      applyMoves(draft, placeAnnotated(draft, policy, pod, workload.cpus).moves);
+      const all = isOutside(entry) ? [...withdrawing, entry] : withdrawing;
+      applyMoves(draft, placeAnnotated(draft, policy, pod, workload.cpus, all).moves);
       draft.set({ ...entry, cpus: workload.cpus, unplaced: undefined });
     } else if (workload.kind === 'integer') {
       const { count, forbidden } = workload;
       const kept = claim.size >= count ? { within: claim } : { held: claim };
-      const cpus = placeInteger(draft, policy, { pod, count, forbidden, previous: recall(entry), ...kept });
+      const wish = { pod, count, forbidden, previous: recall(entry), withdrawing, ...kept };
+      const cpus = placeInteger(draft, policy, wish);
       draft.set({ ...entry, cpus, unplaced: undefined });
     } else {
       toPool(draft, entry);
@@ -161,6 +167,20 @@ export function placeOrPool(
     if (!(error instanceof Refusal)) throw error;
     toPool(draft, { ...entry, unplaced: error.message });
   }
+}
+
+/** The pinned containers that are on none of their own CPUs yet. */
+function withdrawingIn(draft: Draft): readonly Entry[] {
+  const found: Entry[] = [];
+  draft.forEachUnsettledOwner((entry) => {
+    if (isOutside(entry)) found.push(entry);
+  });
+  return found;
+}
+
+function isOutside(entry: Entry): boolean {
+  const { workload } = entry;
+  return workload.kind === 'annotated' && whereabouts(entry)?.intersects(workload.cpus) === false;
 }
 
 function toPool(draft: Draft, entry: Entry): void {

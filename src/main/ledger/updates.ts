@@ -167,8 +167,8 @@ interface Moving {
 /**
  * Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. Where they wait for one
  * another in a circle (a pinned one that ran in the pool, and those that make way for it into the pool), a pinned one withdraws
- * to CPUs that it is on and nobody else owns, and moves with a later answer. Where none can, because others take all of the pool
- * or cpusets were set behind our back, one has to go first all the same.
+ * to CPUs that it is on and nobody else owns, and moves with a later answer. Placing leaves it such CPUs. Where none can because
+ * cpusets were set behind our back, one has to go first all the same.
  */
 function inMovingOrder(moving: readonly Entry[], pool: Cpuset): readonly Moving[] {
   const ordered: Moving[] = [];

@@ -83,6 +83,29 @@ describe('the updates of an answer', () => {
     assert.deepEqual(shown(ledger.reconcile()), ['io 1-4 mems 0']);
   });
 
+  test('leave a pinned container in the pool while there is nothing to withdraw to', () => {
+    const { ledger } = nodeOf('2 cpus', { minSharedCpus: 0 });
+    for (const { pod, container } of [integer('db', 1), shared('web')]) ledger.create(pod, container);
+    const { pod, container } = annotated('io', '1');
+    assert.deepEqual(shown(ledger.update(pod, container, {})), ['io 0']);
+    // The two could only change places.
+    assert.deepEqual(shown(ledger.stop('web')), []);
+    assert.match(
+      String(ledger.entries.get('io')?.unplaced),
+      /no CPU to default\/io\/main, which runs in the pool/,
+    );
+    assert.deepEqual(shown(ledger.stop('db')), ['io 1 mems 0']);
+  });
+
+  test('let an integer container that is in the way wait in the pool while there is nothing to withdraw to', () => {
+    const { ledger } = nodeOf('2 cpus', { minSharedCpus: 0 });
+    const updates = ledger.synchronize([on('0', annotated('io', '1')), on('1', integer('db', 1))]);
+    assert.deepEqual(shown(updates), ['db 0', 'io 1 mems 0']);
+    assert.equal(ledger.entries.get('db')?.cpus.isEmpty, true);
+    assert.deepEqual(shown(ledger.reconcile()), []);
+    assert.equal(String(ledger.entries.get('db')?.cpus), '0');
+  });
+
   test('do not repeat memory nodes to a pinned container that was resized while its CPU was offline', () => {
     const node = nodeOf('2 cpus');
     node.create(annotated('io', '1'));
