@@ -33,7 +33,19 @@ export interface CellLayout {
   readonly cpusOf: readonly (readonly number[])[];
 }
 
-export function createCellLayout(topology: Topology): CellLayout {
+const layouts = new WeakMap<Topology, CellLayout>();
+
+/** The layout of a topology, worked out once. */
+export function cellLayoutOf(topology: Topology): CellLayout {
+  let layout = layouts.get(topology);
+  if (layout === undefined) {
+    layout = createCellLayout(topology);
+    layouts.set(topology, layout);
+  }
+  return layout;
+}
+
+function createCellLayout(topology: Topology): CellLayout {
   const { cores, kindOf, llcOf, nodeOf, packageOf } = topology;
   // A core is counted to the domains of its lowest CPU.
   const placeOf = ({ first }: { readonly first: number }) => [

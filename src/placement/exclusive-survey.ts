@@ -1,6 +1,6 @@
 import { Cpuset } from './cpuset.ts';
 import type { ExclusiveRequest } from './exclusive-cost.ts';
-import { type Area, type Cell, type CellLayout, createCellLayout } from './exclusive-layout.ts';
+import { type Area, type Cell, type CellLayout, cellLayoutOf } from './exclusive-layout.ts';
 import type { CoreRun, CoreShape } from './exclusive-table.ts';
 import type { Topology } from './topology.ts';
 
@@ -71,7 +71,7 @@ export function survey(topology: Topology, request: ExclusiveRequest, open: Cpus
   const claims = { free, open, fixed, joining, foreign: taken.minus(samePod), own: samePod.union(held) };
   let both = surveyors.get(topology);
   if (both === undefined) {
-    const layout = createCellLayout(topology);
+    const layout = cellLayoutOf(topology);
     both = [new Surveyor(topology, layout), new Surveyor(topology, layout)];
     surveyors.set(topology, both);
   }

@@ -7,6 +7,7 @@ import {
   goodCost,
   leastGoodCost,
 } from './exclusive-cost.ts';
+import { choosePerfect } from './exclusive-perfect.ts';
 import { bestGroups } from './exclusive-search.ts';
 import { survey } from './exclusive-survey.ts';
 import { distribute } from './exclusive-table.ts';
@@ -22,8 +23,27 @@ export { compareCosts, type ExclusiveRequest, exclusiveCost, exclusiveCriteria }
  * the search over sets of groups is bounded, see `bestGroups`.
  *
  * Shrinking is choosing among the CPUs held so far (`free`); growing is choosing with them as `held`.
+ *
+ * @param first parts of `request.free` that are chosen from, the earlier ones before the later ones, where the best of them is as good
+ *   as any by the criteria up to that of CPU 0
  */
-export function chooseExclusive(topology: Topology, request: ExclusiveRequest): Cpuset | undefined {
+export function chooseExclusive(
+  topology: Topology,
+  request: ExclusiveRequest,
+  first: readonly Cpuset[] = [],
+): Cpuset | undefined {
+  const perfect = choosePerfect(topology, request, [...first, request.free]);
+  if (perfect !== undefined) return perfect;
+  let best: Cpuset | undefined;
+  const searchAll = () => (best ??= search(topology, request));
+  for (const cpus of first) {
+    const near = search(topology, { ...request, free: cpus });
+    if (near !== undefined && stillAsGood(topology, request, near, searchAll)) return near;
+  }
+  return searchAll();
+}
+
+function search(topology: Topology, request: ExclusiveRequest): Cpuset | undefined {
   const { free, count, held = Cpuset.EMPTY } = request;
   const preferred = request.preferred?.intersect(free) ?? Cpuset.EMPTY;
   // "As many preferred CPUs as possible": either they are all in the answer, or nothing else is.

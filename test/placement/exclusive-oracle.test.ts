@@ -10,7 +10,7 @@ import {
   stillAsGood,
 } from '../../src/placement/exclusive.ts';
 import type { Topology } from '../../src/placement/topology.ts';
-import { type HostCore, hostOf } from './hosts.ts';
+import { type HostCore, hostOf, regularHost } from './hosts.ts';
 
 const MOST_CPUS = 12;
 
@@ -54,22 +54,45 @@ const anyCores = fc
     return cores;
   });
 
+/** Hosts on which all cores and domains are alike. */
+const anyRegularHost = fc
+  .record({
+    packages: fc.constantFrom(1, 2),
+    nodesPerPackage: fc.constantFrom(1, 2),
+    llcsPerNode: fc.constantFrom(1, 2),
+    coresPerLlc: fc.constantFrom(1, 2, 3),
+    threads: fc.constantFrom(1, 2, 2, 2),
+    siblings: fc.constantFrom('apart' as const, 'adjacent' as const),
+  })
+  .map(regularHost)
+  .filter(({ online }) => online.size <= MOST_CPUS);
+
 const FREE = ['free', 'free', 'free', 'free'];
 
-const anyCase: fc.Arbitrary<Case> = fc
-  .record({
-    cores: anyCores,
-    owners: fc.array(fc.constantFrom(...FREE, ...FREE, 'taken', 'samePod', 'held', 'withheld'), {
-      minLength: MOST_CPUS,
-      maxLength: MOST_CPUS,
-    }),
+const anyWish = (owners: readonly string[]) =>
+  fc.record({
+    owners: fc.array(fc.constantFrom(...owners), { minLength: MOST_CPUS, maxLength: MOST_CPUS }),
     preferred: fc.option(fc.uniqueArray(fc.nat({ max: 15 })), { nil: undefined, freq: 3 }),
     joining: fc.option(fc.uniqueArray(fc.nat({ max: 15 })), { nil: undefined, freq: 2 }),
     count: fc.integer({ min: 1, max: MOST_CPUS }),
     priority: fc.constantFrom('siblings' as const, 'numa' as const),
-  })
-  .map(({ cores, owners, preferred, joining, count, priority }) => {
-    const topology = hostOf(cores);
+  });
+
+const anyCase = casesOn(
+  anyCores.map(hostOf),
+  anyWish([...FREE, ...FREE, 'taken', 'samePod', 'held', 'withheld']),
+);
+
+/** As most are: nothing is held or preferred, and there are good CPUs in several places. */
+const ordinaryCase = casesOn(
+  anyRegularHost,
+  anyWish([...FREE, 'taken', 'taken', 'samePod']).map((wish) => ({ ...wish, preferred: undefined })),
+);
+
+type Wish = ReturnType<typeof anyWish> extends fc.Arbitrary<infer T> ? T : never;
+
+function casesOn(anyHost: fc.Arbitrary<Topology>, anyWish: fc.Arbitrary<Wish>): fc.Arbitrary<Case> {
+  return fc.tuple(anyHost, anyWish).map(([topology, { owners, preferred, joining, count, priority }]) => {
     const online = topology.online.toArray();
     const of = (...kinds: string[]) =>
       Cpuset.from(online.filter((_, index) => kinds.includes(owners[index]!)));
@@ -87,6 +110,7 @@ const anyCase: fc.Arbitrary<Case> = fc
     };
     return { topology, request };
   });
+}
 
 function* subsets(cpus: readonly number[], count: number): Generator<number[]> {
   if (count === 0) yield [];
@@ -118,26 +142,55 @@ const describe = ({ topology, request }: Case) =>
     kinds: topology.coreKinds,
   });
 
+function assertBest(one: Case): void {
+  const { topology, request } = one;
+  const { count, free, held = Cpuset.EMPTY } = request;
+  const chosen = chooseExclusive(topology, request);
+  if (free.size + held.size < count) {
+    assert.equal(chosen, undefined);
+    return;
+  }
+  assert.ok(chosen);
+  assert.equal(chosen.size, count);
+  assert.ok(held.isSubsetOf(chosen) && chosen.isSubsetOf(free.union(held)));
+  assert.deepEqual(
+    exclusiveCost(topology, request, chosen),
+    leastCost(one),
+    `${chosen} for ${describe(one)}`,
+  );
+}
+
 test('no set of CPUs costs less than the one chosen, on any small host', () => {
+  fc.assert(fc.property(anyCase, assertBest), { numRuns: 2000 });
+});
+
+test('no set of CPUs costs less than the one chosen, in ordinary cases', () => {
+  fc.assert(fc.property(ordinaryCase, assertBest), { numRuns: 2000 });
+});
+
+/** Preferred CPUs, four criteria of whole cores, three of nodes, LLCs, CPU 0. */
+const decisive = (cost: readonly number[]): readonly number[] => cost.slice(0, 10);
+
+test('CPUs to choose from first are used exactly where no others are better up to the core of CPU 0', () => {
+  const anyPart = fc.uniqueArray(fc.nat({ max: MOST_CPUS - 1 })).map((ids) => Cpuset.from(ids));
   fc.assert(
-    fc.property(anyCase, (one) => {
+    fc.property(fc.oneof(anyCase, ordinaryCase), anyPart, anyPart, (one, some, more) => {
       const { topology, request } = one;
-      const { count, free, held = Cpuset.EMPTY } = request;
-      const chosen = chooseExclusive(topology, request);
-      if (free.size + held.size < count) {
-        assert.equal(chosen, undefined);
-        return;
-      }
-      assert.ok(chosen);
-      assert.equal(chosen.size, count);
-      assert.ok(held.isSubsetOf(chosen) && chosen.isSubsetOf(free.union(held)));
-      assert.deepEqual(
-        exclusiveCost(topology, request, chosen),
-        leastCost(one),
-        `${chosen} for ${describe(one)}`,
+      const held = request.held ?? Cpuset.EMPTY;
+      const first = [some, some.union(more)].map((cpus) => cpus.intersect(request.free));
+      const chosen = chooseExclusive(topology, request, first);
+      if (chosen === undefined) return;
+      const answers = everyAnswer(one);
+      const best = decisive(leastCost(one));
+      const cost = (cpus: Cpuset) => decisive(exclusiveCost(topology, request, cpus));
+      assert.deepEqual(cost(chosen), best);
+      const expected = first.find((part) =>
+        answers.some((cpus) => cpus.minus(held).isSubsetOf(part) && compareCosts(cost(cpus), best) === 0),
       );
+      if (expected !== undefined)
+        assert.ok(chosen.minus(held).isSubsetOf(expected), `${chosen} from ${expected} for ${describe(one)}`);
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
@@ -148,8 +201,6 @@ test('CPUs held before are as good as ever exactly when no set of CPUs is better
       const answers = everyAnswer(one);
       if (answers.length === 0) return;
       const previous = answers[pick % answers.length]!;
-      // Preferred CPUs, four criteria of whole cores, three of nodes, LLCs, CPU 0.
-      const decisive = (cost: readonly number[]) => cost.slice(0, 10);
       assert.equal(
         stillAsGood(topology, request, previous),
         compareCosts(decisive(exclusiveCost(topology, request, previous)), leastCost(one)) <= 0,

@@ -152,4 +152,20 @@ describe('growth of the pool', () => {
     assert.deepEqual(updates, []);
     assert.equal(node.cpus('d'), '5-6');
   });
+
+  test('hands out CPUs that few were told of before those that all were, where they are as good', () => {
+    const node = nodeOf('2 nodes, 4 cores each', { poolGrowth: { rate: 0, burst: 0 } });
+    for (let i = 0; i < 20; i++) node.create(shared(`web-${i}`));
+    node.create(integer('a', 2), integer('b', 4));
+    assert.equal(node.cpus('web-0'), '0,3');
+    node.stop('b');
+    for (let i = 0; i < 3; i++) node.create(shared(`new-${i}`));
+    // CPU 3 would fit better, but 23 containers were told of that.
+    const { updates } = node.create(integer('c', 1));
+    assert.equal(node.cpus('c'), '4');
+    assert.deepEqual(
+      updates.map(({ id }) => id),
+      ['new-0', 'new-1', 'new-2'],
+    );
+  });
 });
