@@ -17,14 +17,17 @@ export class Listener {
   /** Replaces whatever is at the path. Rejects if it cannot listen there. */
   async open(): Promise<void> {
     rmSync(this.#path, { force: true });
-    const server = createServer((socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-      this.#onSocket(socket);
-    });
+    const server = createServer((socket) => this.adopt(socket));
     server.listen(this.#path);
     await once(server, 'listening');
     this.#server = server;
+  }
+
+  /** Takes a connection that was made in another way as one made here. */
+  adopt(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    this.#onSocket(socket);
   }
 
   /** Ends all connections and removes the socket. */

@@ -143,6 +143,11 @@ export class EmbeddedRuntime {
     }
   }
 
+  /** Takes a plugin that was started with a connection, of which this is the runtime's end. */
+  adopt(socket: Socket): void {
+    this.#listener.adopt(socket);
+  }
+
   /** Encodes what the next plugin will be listed, so that it does not have to wait for that. */
   prepareListing(): void {
     this.#host.pods.forEach(listedPod);

@@ -14,9 +14,16 @@ interface CpuFile {
 /** In `.shared`: where an offline CPU leads to, for the kernel takes its `topology` and `cache` away. */
 const OFFLINE = 'offline';
 
+/** What x86 kernels say of hardware without clusters. */
+const NO_CLUSTER = 65_535;
+
+/** By level, as of a server. */
+const CACHE_SIZES = { 2: '1024K', 3: '32768K' } as const;
+
 /**
  * A made-up host: a folder that `readTopology` reads like a host's root, whose CPUs can be taken offline and brought
- * back as a kernel does it. It holds what `readTopology` needs and no more.
+ * back as a kernel does it. It holds what `readTopology` needs, and the numbers and links that other NRI plugins go by
+ * instead of lists (kernel, `ABI/stable/sysfs-devices-system-cpu` and `sysfs-devices-node`).
  *
  * Every CPU's folder is a link to one of its core in `cpu/.shared`, and the sets of larger levels are one file each.
  * So thousands of CPUs are quick to write, and when a set changes one file does, not one for each CPU in it.
@@ -83,30 +90,61 @@ export class SysfsTree {
     }
   }
 
-  #writeCores({ cores, clusters, dies, packages, llcs, l3 = llcs }: TopologyParts): void {
+  #writeCores({ cores, clusters, dies, packages, llcs, l3 = llcs, nodes }: TopologyParts): void {
     const shared = `${this.#cpuFolder}/.shared`;
-    const levels = Object.entries({ package: packages, die: dies, cluster: clusters });
-    for (const [name, level] of levels) {
-      for (const [position, cpus] of level.entries()) this.#addFile(`${shared}/${name}${position}`, cpus);
+    const levels = [
+      { name: 'package', number: 'physical_package_id', domains: packages, absent: 0 },
+      { name: 'die', number: 'die_id', domains: dies, absent: 0 },
+      { name: 'cluster', number: 'cluster_id', domains: clusters, absent: NO_CLUSTER },
+    ] as const;
+    for (const { name, domains, absent } of levels) {
+      writeFileSync(`${shared}/no_${name}`, `${absent}\n`);
+      for (const [position, cpus] of domains.entries()) {
+        this.#addFile(`${shared}/${name}${position}`, cpus);
+        writeFileSync(`${shared}/${name}${position}_id`, `${position}\n`);
+      }
     }
+    for (const level of [2, 3] as const) {
+      const kind = { level: `${level}`, type: 'Unified', size: CACHE_SIZES[level] };
+      for (const [name, value] of Object.entries(kind))
+        writeFileSync(`${shared}/l${level}_${name}`, `${value}\n`);
+    }
+    const levelOf = (cache: Cpuset) => (l3.some((domain) => domain.equals(cache)) ? 3 : 2);
     for (const [position, cpus] of llcs.entries()) {
-      const level = l3.some((domain) => domain.equals(cpus)) ? 3 : 2;
-      const folder = `${shared}/cache${position}/index${level}`;
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(`${folder}/level`, `${level}\n`);
-      writeFileSync(`${folder}/type`, 'Unified\n');
+      const folder = `${shared}/cache${position}`;
+      writeCache(folder, levelOf(cpus), position);
       this.#addFile(`${folder}/shared_cpu_list`, cpus);
     }
     for (const [position, core] of cores.entries()) {
       const folder = `${shared}/core${position}`;
       mkdirSync(`${folder}/topology`, { recursive: true });
       this.#addFile(`${folder}/topology/core_cpus_list`, core);
-      for (const [name, level] of levels) {
-        const domain = level.findIndex((cpus) => cpus.intersects(core));
-        if (domain >= 0) symlinkSync(`../../${name}${domain}`, `${folder}/topology/${name}_cpus_list`);
+      symlinkSync('core_cpus_list', `${folder}/topology/thread_siblings_list`);
+      writeFileSync(`${folder}/topology/core_id`, `${position}\n`);
+      for (const { name, number, domains } of levels) {
+        const domain = domainOf(domains, core);
+        const id = domain === undefined ? `no_${name}` : `${name}${domain}_id`;
+        symlinkSync(`../../${id}`, `${folder}/topology/${number}`);
+        if (domain !== undefined)
+          symlinkSync(`../../${name}${domain}`, `${folder}/topology/${name}_cpus_list`);
       }
-      const cache = llcs.findIndex((cpus) => cpus.intersects(core));
-      if (cache >= 0) symlinkSync(`../cache${cache}`, `${folder}/cache`);
+      const cache = domainOf(llcs, core);
+      if (cache !== undefined) {
+        const level = levelOf(llcs[cache]!);
+        mkdirSync(`${folder}/cache`);
+        symlinkSync(`../../cache${cache}`, `${folder}/cache/index${level}`);
+        if (level === 3) {
+          // Below the shared cache each core has one of its own.
+          writeCache(`${shared}/own_cache${position}`, 2, position);
+          symlinkSync(
+            `../core${position}/topology/core_cpus_list`,
+            `${shared}/own_cache${position}/shared_cpu_list`,
+          );
+          symlinkSync(`../../own_cache${position}`, `${folder}/cache/index2`);
+        }
+      }
+      const node = nodes.find(({ cpus }) => cpus.intersects(core));
+      if (node !== undefined) symlinkSync(`../../../node/node${node.id}`, `${folder}/node${node.id}`);
       for (const cpu of core) this.#coreFolders.set(cpu, `core${position}`);
     }
   }
@@ -115,10 +153,17 @@ export class SysfsTree {
     for (const { id, cpus, memoryBytes, distances } of nodes) {
       const folder = `${parent}/node${id}`;
       mkdirSync(folder, { recursive: true });
-      writeFileSync(`${folder}/meminfo`, `Node ${id} MemTotal: ${Math.floor(memoryBytes / 1024)} kB\n`);
+      const kilobytes = Math.floor(memoryBytes / 1024);
+      const memory = { MemTotal: kilobytes, MemFree: kilobytes, MemUsed: 0 };
+      const lines = Object.entries(memory).map(([name, amount]) => `Node ${id} ${name}: ${amount} kB\n`);
+      writeFileSync(`${folder}/meminfo`, lines.join(''));
       writeFileSync(`${folder}/distance`, `${distances.join(' ')}\n`);
       this.#addFile(`${folder}/cpulist`, cpus);
     }
+    const ids = (those: TopologyParts['nodes']) => Cpuset.from(those.map(({ id }) => id));
+    const withMemory = ids(nodes.filter(({ memoryBytes }) => memoryBytes > 0));
+    for (const name of ['possible', 'online']) writeList(`${parent}/${name}`, ids(nodes));
+    for (const name of ['has_memory', 'has_normal_memory']) writeList(`${parent}/${name}`, withMemory);
   }
 
   #writeCoreKinds({ coreKinds }: TopologyParts, parent: string): void {
@@ -143,6 +188,19 @@ export class SysfsTree {
     this.#files.push({ path, cpus });
     writeList(path, cpus);
   }
+}
+
+/** A cache in `.shared`, but for the list of the CPUs that share it. */
+function writeCache(folder: string, level: 2 | 3, id: number): void {
+  mkdirSync(folder);
+  writeFileSync(`${folder}/id`, `${id}\n`);
+  for (const name of ['level', 'type', 'size']) symlinkSync(`../l${level}_${name}`, `${folder}/${name}`);
+}
+
+/** Position of the domain of a level that a core is in. */
+function domainOf(level: readonly Cpuset[], core: Cpuset): number | undefined {
+  const position = level.findIndex((cpus) => cpus.intersects(core));
+  return position < 0 ? undefined : position;
 }
 
 function writeList(path: string, cpus: Cpuset): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RuntimeEvent } from '../../../src/main/runtime/events.ts';
@@ -62,6 +63,18 @@ describe('connecting', () => {
     assert.equal(note, 'hello');
     assert.equal(list?.containers[0]?.podSandboxId, list?.pods[0]?.id);
     assert.equal(list?.containers[0]?.state, ContainerState.RUNNING);
+  });
+
+  test('a plugin can be handed a connection, which ends with the runtime like one that it made', async (t) => {
+    const { runtime, socketPath, run } = await setUp(t);
+    const elsewhere = createServer((socket) => runtime.adopt(socket)).listen(`${socketPath}-elsewhere`);
+    t.after(() => elsewhere.close());
+    const { connection, calls } = await connectPlugin(`${socketPath}-elsewhere`);
+    await runtime.whenReady(1000);
+    await run('web');
+    assert.ok(calls.includes('CreateContainer web'));
+    await runtime.close();
+    await connection.closed;
   });
 
   test('a plugin that does not register in time is dropped', async (t) => {

@@ -64,6 +64,31 @@ describe('a made-up host', () => {
     });
   }
 
+  it('says in numbers and links too what belongs together, as other plugins want to know it', () => {
+    const parts = parseTopologySpec('2 packages, 2 nodes each, 2 cores each, SMT 2, 1 GiB each');
+    withTree(parts, (_, __, root) => {
+      const files = hostFiles(join(root, 'sys/devices/system'));
+      const said = (path: string) => files.read(path)?.trim();
+      const numbers = (cpu: number) =>
+        ['physical_package_id', 'die_id', 'cluster_id', 'core_id'].map((name) =>
+          said(`cpu/cpu${cpu}/topology/${name}`),
+        );
+      assert.deepEqual(numbers(0), ['0', '0', '65535', '0']);
+      assert.deepEqual(numbers(14), ['1', '0', '65535', '6']);
+      assert.equal(said('cpu/cpu14/topology/thread_siblings_list'), '6,14');
+      assert.equal(said('cpu/cpu14/node3/cpulist'), '6-7,14-15');
+      const cache = (name: string) =>
+        ['id', 'level', 'type', 'size', 'shared_cpu_list'].map((file) =>
+          said(`cpu/cpu14/cache/${name}/${file}`),
+        );
+      assert.deepEqual(cache('index2'), ['6', '2', 'Unified', '1024K', '6,14']);
+      assert.deepEqual(cache('index3'), ['3', '3', 'Unified', '32768K', '6-7,14-15']);
+      for (const name of ['possible', 'online', 'has_memory', 'has_normal_memory'])
+        assert.equal(said(`node/${name}`), '0-3');
+      assert.match(said('node/node3/meminfo')!, /^Node 3 MemTotal: 1048576 kB\nNode 3 MemFree: 1048576 kB\n/);
+    });
+  });
+
   it('can have what a specification has no words for', () => {
     const parts: TopologyParts = {
       maxCpuId: 31,
