@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { didYouMean } from '../src/main/suggest.ts';
 import { CPU_COUNTS } from './hosts.ts';
-import { type PluginCommand, readPluginCommand } from './plugin-command.ts';
+import { type PluginCommand, readPluginCommand, readPreinstalled } from './plugin-command.ts';
 import { NOOP, NOOP_GO, OURS } from './plugins.ts';
 
 /** What the command line asks for. */
@@ -13,6 +13,8 @@ export interface BenchmarkArguments {
   readonly isFull: boolean;
   readonly withReferences: boolean;
   readonly runs: number | undefined;
+  /** In seconds. */
+  readonly limit: number | undefined;
   readonly containers: number | undefined;
   /** Folder for the results. */
   readonly output: string;
@@ -28,8 +30,10 @@ const OPTIONS = {
   scenario: { type: 'string', multiple: true, short: 's' },
   cpus: { type: 'string', multiple: true, short: 'c' },
   plugin: { type: 'string', multiple: true, short: 'p' },
+  preinstalled: { type: 'string', multiple: true },
   full: { type: 'boolean' },
   runs: { type: 'string' },
+  limit: { type: 'string' },
   containers: { type: 'string' },
   'no-reference': { type: 'boolean' },
   output: { type: 'string' },
@@ -45,9 +49,14 @@ export const help = (
   --cpus N           only on a host of so many CPUs; again for more: ${CPU_COUNTS.join(', ')}
   --plugin COMMAND   measure this plugin too, on the same work in turn with ours; again for more. It may be called
                      'NAME: COMMAND'. {socket} in it is the runtime's socket, {host-root} a folder with the host's /sys,
-                     {folder} one for files of its own; if it is ours, it needs --admin-socket {folder}/admin.sock
+                     {folder} one for files of its own; if it is ours, it needs --admin-socket {folder}/admin.sock.
+                     One that reads /sys itself is run by 'benchmarks/on-host.sh {host-root} COMMAND', as root
+  --preinstalled COMMAND  the same for a plugin that cannot be told a socket: it is started as runtimes start those in their
+                     plugin folder, with a connection as descriptor 3 (NRI_PLUGIN_SOCKET)
   --full             the long form: more of everything, for numbers to publish
   --runs N           repeat each scenario so many times and report medians
+  --limit SECONDS    that a plugin may take for one run of a scenario, its own turns only; 60 if not given, 1200 in the
+                     long form. Of one that takes longer what was measured until then counts
   --containers N     at least so many containers on the node, where the scenario takes any number
   --no-reference     without the plugins that do nothing
   --output FOLDER    for results.json, results.md and plots; .cache/bench if not given
@@ -81,10 +90,11 @@ export function readArguments(
   return {
     scenarios: chosen,
     cpus,
-    plugins: plugins(values.plugin ?? []),
+    plugins: plugins(values.plugin ?? [], values.preinstalled ?? []),
     isFull: values.full ?? false,
     withReferences: !values['no-reference'],
     runs: optionalNumber('--runs', values.runs),
+    limit: optionalNumber('--limit', values.limit),
     containers: optionalNumber('--containers', values.containers),
     output: values.output ?? '.cache/bench',
     updateDocument: values['update-docs'] ?? false,
@@ -101,26 +111,29 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function plugins(texts: readonly string[]): readonly PluginCommand[] {
+function plugins(texts: readonly string[], preinstalled: readonly string[]): readonly PluginCommand[] {
   const taken = [OURS, NOOP].map(({ name }) => name).concat(NOOP_GO);
-  return texts.map((text) => {
-    const plugin = readPlugin(text);
-    if (taken.includes(plugin.name)) {
+  const all = [
+    ...texts.map((text) => readPlugin('--plugin', text, readPluginCommand)),
+    ...preinstalled.map((text) => readPlugin('--preinstalled', text, readPreinstalled)),
+  ];
+  for (const { name } of all) {
+    if (taken.includes(name)) {
       throw new ArgumentError(
-        `--plugin: two plugins are called ${plugin.name}; give yours another name, 'NAME: COMMAND'`,
+        `--plugin: two plugins are called ${name}; give yours another name, 'NAME: COMMAND'`,
       );
     }
-    taken.push(plugin.name);
-    return plugin;
-  });
+    taken.push(name);
+  }
+  return all;
 }
 
-function readPlugin(text: string): PluginCommand {
+function readPlugin(flag: string, text: string, read: (text: string) => PluginCommand): PluginCommand {
   try {
-    return readPluginCommand(text);
+    return read(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new ArgumentError(`--plugin: ${error.message}`);
+    throw new ArgumentError(`${flag}: ${error.message}`);
   }
 }
 

@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 
 const PRELOAD = join(import.meta.dirname, 'reference/loop-delay.cjs');
+
+/** How long it may take to tell what was seen. */
+const ANSWER_MS = 5000;
 
 /** In milliseconds. */
 export interface Look {
@@ -21,7 +25,7 @@ export class LoopDelay {
   /** What a plugin's environment needs. */
   static readonly environment = { NODE_OPTIONS: `--require ${JSON.stringify(PRELOAD)}` };
   /** Of the plugin: where it is asked. */
-  static readonly descriptor = 3;
+  static readonly descriptor = 4;
   readonly #plugin: Duplex;
   readonly #lines: AsyncIterator<string>;
   #isThere = false;
@@ -31,8 +35,8 @@ export class LoopDelay {
   constructor(plugin: Duplex) {
     this.#plugin = plugin.on('error', () => {});
     this.#lines = createInterface(plugin)[Symbol.asyncIterator]();
-    void this.#lines.next().then(({ done }) => {
-      this.#isThere = done !== true;
+    void this.#line().then((line) => {
+      this.#isThere = line !== undefined;
     });
   }
 
@@ -48,11 +52,23 @@ export class LoopDelay {
     if (!this.#isLooking) return [];
     this.#isLooking = false;
     this.#plugin.write('end\n');
-    const { value, done } = await this.#lines.next();
-    const numbers = done === true ? [] : (JSON.parse(value) as readonly number[]);
+    const line = await Promise.race([this.#line(), setTimeout(ANSWER_MS, undefined, { ref: false })]);
+    // It hangs or has ended; what becomes of that is for the runtime to say.
+    if (line === undefined) this.#isThere = false;
+    const numbers = line === undefined ? [] : (JSON.parse(line) as readonly number[]);
     return Array.from({ length: numbers.length / 2 }, (_, i) => {
       const [late, waited] = [numbers[2 * i]!, numbers[2 * i + 1]!];
       return { late, own: Math.max(0, late - waited) };
     });
+  }
+
+  /** What it says next; undefined if it has ended. */
+  async #line(): Promise<string | undefined> {
+    try {
+      const { value, done } = await this.#lines.next();
+      return done === true ? undefined : value;
+    } catch {
+      return undefined;
+    }
   }
 }

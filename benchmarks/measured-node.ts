@@ -11,7 +11,7 @@ import { PluginProcess } from './plugin-process.ts';
 import type { Workload } from './workload.ts';
 
 /** How long a plugin may take until it is synchronized. */
-const READY_MS = 60_000;
+const READY_MS = 30_000;
 
 /** A host that a plugin can read. */
 export interface MadeUpHost {
@@ -52,8 +52,9 @@ export class MeasuredNode {
   #unaskedUpdates = 0;
   #pods = 0;
   /** What the plugin had done by the end of the warm-up. */
-  #before: { readonly cpuTime: number; readonly events: number } | undefined;
+  #before: { readonly cpuTime: number; readonly events: number; readonly unaskedUpdates: number } | undefined;
   #events = 0;
+  #isMeasuring = false;
 
   private constructor(command: PluginCommand, host: MadeUpHost, folder: string) {
     this.#command = command;
@@ -82,6 +83,11 @@ export class MeasuredNode {
     return node;
   }
 
+  /** Whether what is measured counts: the warm-up is over. */
+  get isMeasuring(): boolean {
+    return this.#isMeasuring;
+  }
+
   /** Container updates that the plugin sent without an event. */
   get unaskedUpdates(): number {
     return this.#unaskedUpdates;
@@ -98,9 +104,17 @@ export class MeasuredNode {
     this.#runtime.prepareListing();
     const started = process.hrtime.bigint();
     const log = join(this.#folder, 'plugin.log');
-    const plugin = new PluginProcess(commandAt(this.#command, places), log, measuresLoop);
+    const { isPreinstalled = false } = this.#command;
+    const plugin = new PluginProcess(commandAt(this.#command, places), log, { measuresLoop, isPreinstalled });
+    if (plugin.connection !== undefined) this.#runtime.adopt(plugin.connection);
+    const losses = this.#runtime.losses.length;
     const early = plugin.ended.then(() => {
-      throw new Error('it ended before it was synchronized');
+      const reasons = this.#runtime.losses.slice(losses);
+      throw new Error(
+        reasons.length === 0
+          ? 'it ended before it was synchronized'
+          : `the runtime gave it up: ${reasons.join('; ')}`,
+      );
     });
     try {
       await Promise.race([this.#runtime.whenReady(READY_MS), early]);
@@ -134,6 +148,8 @@ export class MeasuredNode {
   async create(workload: Workload, what = `create ${workload.kind}`): Promise<RuntimeEvent> {
     const pod = await this.#runtime.runPod({
       name: `pod-${this.#pods++}`,
+      // For plugins that tell pods apart by their labels.
+      labels: { workload: workload.kind },
       qos: workload.kind === 'integer' ? 'guaranteed' : 'burstable',
       ...(workload.kind === 'annotated' && { annotations: { 'weka.io/cores-ids': `${workload.pinned}` } }),
     });
@@ -173,6 +189,7 @@ export class MeasuredNode {
 
   /** Starts the plugin, and measures it; `what` is what it finds. */
   async measuredStart(what: string): Promise<void> {
+    this.#isMeasuring = true;
     const { registeredMs, readyMs, cpuMs, synchronize } = await this.start(false);
     this.measurements.latency(`registered, ${what}`, registeredMs);
     this.measurements.latency(`synchronized, ${what}`, readyMs);
@@ -186,7 +203,12 @@ export class MeasuredNode {
     await this.endLooking();
     this.measurements.clear();
     this.beginLooking();
-    this.#before = { cpuTime: this.#plugin?.cpuTime ?? 0, events: this.#events };
+    this.#isMeasuring = true;
+    this.#before = {
+      cpuTime: this.#plugin?.cpuTime ?? 0,
+      events: this.#events,
+      unaskedUpdates: this.#unaskedUpdates,
+    };
   }
 
   /** Begins to look how late the plugin's event loop is, where that is measured. */
@@ -214,7 +236,11 @@ export class MeasuredNode {
         measurements.note('CPU time per event', time / (this.#events - this.#before.events), 'µs');
       }
     }
-    measurements.note('invariants broken', this.#runtime.violations.length, 'total');
+    const unasked = this.#unaskedUpdates - (this.#before?.unaskedUpdates ?? 0);
+    if (unasked > 0) measurements.note('updates without an event', unasked, 'total');
+    const { violations } = this.#runtime;
+    measurements.note('invariants broken', violations.length, 'total');
+    for (const { invariant } of violations) measurements.note(`invariants broken: ${invariant}`, 1, 'total');
   }
 
   noteMemory(name: string): void {
@@ -227,13 +253,13 @@ export class MeasuredNode {
 
   /** @throws Error if the plugin is gone: what it would be compared by is not its own doing then */
   #measure(what: string, { plugin, error, latencyMs, updates }: RuntimeEvent): void {
-    if (plugin === 'late' || plugin === 'lost') throw new Error(`${what}: ${error}`);
-    if (plugin === 'absent') {
-      if (this.#plugin === undefined || this.#runtime.hasPlugin) return;
-      throw new Error(
-        `the plugin is gone: ${this.#runtime.losses.at(-1)}; it printed: ${this.#plugin.lastWords}`,
-      );
+    if (plugin === 'late') throw new Error(`${what}: ${error}`);
+    const isGone = plugin === 'absent' && this.#plugin !== undefined && !this.#runtime.hasPlugin;
+    if (plugin === 'lost' || isGone) {
+      const reason = this.#runtime.losses.at(-1);
+      throw new Error(`the plugin is gone: ${reason}; it printed: ${this.#plugin?.lastWords}`);
     }
+    if (plugin === 'absent') return;
     this.#events++;
     this.measurements.latency(what, latencyMs);
     this.measurements.note(`updates per ${what}`, updates.length);

@@ -5,6 +5,8 @@ export interface PluginCommand {
   readonly name: string;
   /** For a shell, with placeholders for the Places. */
   readonly command: string;
+  /** Whether it is started as a runtime starts the plugins in its plugin folder, with a connection to it. */
+  readonly isPreinstalled?: boolean;
 }
 
 /** What differs from one start of a plugin to another. */
@@ -30,9 +32,29 @@ export function commandAt({ command }: PluginCommand, places: Places): string {
  * @throws RangeError if the command says nowhere which socket to connect to
  */
 export function readPluginCommand(text: string): PluginCommand {
-  const [, given, command] = /^(?:([\w.+-]+): )?(.*)$/s.exec(text)!;
-  if (!command!.includes('{socket}')) {
-    throw new RangeError(`the plugin ${JSON.stringify(text)} does not say where its {socket} goes`);
+  const plugin = split(text);
+  if (!plugin.command.includes('{socket}')) {
+    throw new RangeError(
+      `the plugin ${JSON.stringify(text)} does not say where its {socket} goes; if it cannot, see --preinstalled`,
+    );
   }
-  return { name: given ?? basename(command!.trim().split(/\s+/)[0]!), command: command! };
+  return plugin;
+}
+
+/**
+ * The same of a plugin that is handed a connection instead.
+ *
+ * @throws RangeError if the command has a socket to connect to
+ */
+export function readPreinstalled(text: string): PluginCommand {
+  const plugin = split(text);
+  if (plugin.command.includes('{socket}')) {
+    throw new RangeError(`the plugin ${JSON.stringify(text)} is handed a connection and needs no {socket}`);
+  }
+  return { ...plugin, isPreinstalled: true };
+}
+
+function split(text: string): PluginCommand {
+  const [, name, command] = /^(?:([\w.+-]+): )?(.*)$/s.exec(text)!;
+  return { name: name ?? basename(command!.trim().split(/\s+/)[0]!), command: command! };
 }

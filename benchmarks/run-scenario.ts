@@ -16,37 +16,47 @@ export interface RunOptions {
   readonly isFull: boolean;
   /** The least number of containers on the node; undefined: what suits the scenario. */
   readonly containers: number | undefined;
+  /** How long a plugin may take for a run, its own turns only, in seconds; undefined: what suits the form. */
+  readonly limit: number | undefined;
 }
 
-/** Runs a scenario on a host: each run has new processes and nodes, and all plugins take turns in it. */
+const LIMIT_S = { quick: 60, full: 1200 };
+
+/**
+ * Runs a scenario on a host: each run has new processes and nodes, and all plugins take turns in it. Of a plugin that fails,
+ * what was measured until then counts, and the runs that are left go on without it.
+ */
 export async function runScenario(
   scenario: Scenario,
   host: MadeUpHost,
-  { plugins, runs, isFull, containers }: RunOptions,
+  { plugins, runs, isFull, containers, limit = LIMIT_S[isFull ? 'full' : 'quick'] }: RunOptions,
 ): Promise<ScenarioResult> {
-  const finished = new Map(plugins.map(({ name }) => [name, [] as Measurements[]]));
+  const measured = new Map(plugins.map(({ name }) => [name, [] as Measurements[]]));
   const failures = new Map<string, string>();
   const count = Math.min(runs, scenario.maxRuns ?? runs);
   for (let run = 0; run < count; run++) {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'));
     const nodes: MeasuredNode[] = [];
+    const left = plugins.filter(({ name }) => !failures.has(name));
     try {
-      for (const [position, plugin] of plugins.entries()) {
+      for (const [position, plugin] of left.entries()) {
         nodes.push(await MeasuredNode.create(plugin, host, join(folder, `${position}`)));
       }
       const ends = await takeTurns(
         nodes.map((node) =>
-          toTheEnd(scenario, node, {
-            of: (quick, full) => (isFull ? full : quick),
-            containers,
-            random: createRandom(run),
-          }),
+          toTheEnd(
+            scenario,
+            node,
+            { of: (quick, full) => (isFull ? full : quick), containers, random: createRandom(run) },
+            limit,
+          ),
         ),
       );
-      for (const [position, { name }] of plugins.entries()) {
+      for (const [position, { name }] of left.entries()) {
         const failure = ends[position];
-        if (failure === undefined) finished.get(name)!.push(nodes[position]!.measurements);
-        else failures.set(name, failure.message);
+        const { isMeasuring, measurements } = nodes[position]!;
+        if (failure === undefined || isMeasuring) measured.get(name)!.push(measurements);
+        if (failure !== undefined) failures.set(name, failure.message);
       }
     } finally {
       await Promise.all(nodes.map((node) => node.close()));
@@ -57,19 +67,30 @@ export async function runScenario(
     scenario: scenario.name,
     cpus: host.parts.online.size,
     runs: count,
-    plugins: plugins.map(({ name }) => summarize(name, finished.get(name)!, failures.get(name))),
+    plugins: plugins.map(({ name }) => summarize(name, measured.get(name)!, failures.get(name))),
   };
 }
 
-async function* toTheEnd(scenario: Scenario, node: MeasuredNode, scale: Scale): Steps {
+async function* toTheEnd(scenario: Scenario, node: MeasuredNode, scale: Scale, limit: number): Steps {
   const steps = scenario.run(node, scale);
-  for (;;) {
-    // Not while others have their turn: they take the CPUs then, and this one is idle.
-    node.beginLooking();
-    const { done, value } = await steps.next();
-    await node.endLooking();
-    if (done === true) break;
-    yield value;
+  let seconds = 0;
+  try {
+    for (;;) {
+      const started = performance.now();
+      // Not while others have their turn: they take the CPUs then, and this one is idle.
+      node.beginLooking();
+      const { done, value } = await steps.next();
+      await node.endLooking();
+      if (done === true) return;
+      seconds += (performance.now() - started) / 1000;
+      if (seconds > limit) {
+        throw new Error(
+          `it was not done in ${limit} s${node.isMeasuring ? '' : ', not even with the warm-up'}`,
+        );
+      }
+      yield value;
+    }
+  } finally {
+    node.noteEnd();
   }
-  node.noteEnd();
 }

@@ -40,6 +40,21 @@ export async function* fill(node: MeasuredNode, workloads: readonly Workload[]):
   return running;
 }
 
+/** What a plugin does with a warm-up of so many milliseconds it does without one that takes longer. */
+const WARM_UP_MS = 10_000;
+
+/** A warm-up: takes no more steps when it has taken too long, for whoever is as slow as that gains nothing by it. */
+export async function* warmUp(steps: Steps): Steps {
+  for (let taken = 0; taken < WARM_UP_MS; ) {
+    const started = performance.now();
+    const { done, value } = await steps.next();
+    if (done === true) return;
+    taken += performance.now() - started;
+    yield value;
+  }
+  await steps.return();
+}
+
 /** Pods on a node of this size: what a kubelet allows by default, and what large nodes are set to. */
 export function podsOn(node: MeasuredNode): number {
   const cpus = node.host.parts.online.size;

@@ -1,7 +1,7 @@
 import { type Machine, machineText } from '../machine.ts';
 import { byScenario, type Latency, namesIn, percentileOf, type ScenarioResult } from '../results.ts';
 import type { Scenario } from '../scenario.ts';
-import { asMarkdown, duration, ratio, type Table, valueText } from './tables.ts';
+import { asMarkdown, duration, NONE, ratio, type Table, valueText } from './tables.ts';
 
 /** All results as a chapter: for each scenario what it does, latencies and everything else, by number of CPUs. */
 export function resultsChapter(
@@ -48,7 +48,7 @@ function latencyTable(same: readonly ScenarioResult[], reference: string): Table
   return { labels: 2, head: ['p50 / p99', 'plugin', ...same.map(({ cpus }) => `${cpus} CPUs`)], rows };
 }
 
-/** Of other plugins than the first, lines of zeros and lines that are the same as the first's are left out. */
+/** Lines without any value are left out, and of other plugins than the first lines of zeros and those that are the same as the first's. */
 function valueTable(same: readonly ScenarioResult[]): Table {
   const plugins = same[0]!.plugins.map(({ plugin }) => plugin);
   const rows = namesIn(same, 'values').flatMap((what) => {
@@ -60,7 +60,9 @@ function valueTable(same: readonly ScenarioResult[]): Table {
     });
     const first = lines[0]!.texts.join();
     return lines
-      .filter(({ texts, isZero }, position) => position === 0 || (!isZero && texts.join() !== first))
+      .filter(({ texts, isZero }, position) =>
+        position === 0 ? texts.some((text) => text !== NONE) : !isZero && texts.join() !== first,
+      )
       .map(({ plugin, texts }) => [what, plugin, ...texts]);
   });
   return { labels: 2, head: ['', 'plugin', ...same.map(({ cpus }) => `${cpus} CPUs`)], rows };
@@ -75,6 +77,6 @@ function failures(same: readonly ScenarioResult[]): readonly string[] {
 }
 
 function both(latency: Latency | undefined, text: (us: number) => string): string {
-  if (latency === undefined) return '–';
+  if (latency === undefined) return NONE;
   return `${text(percentileOf(latency, 50))} / ${text(percentileOf(latency, 99))}`;
 }

@@ -8,7 +8,8 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-const NONE = '–';
+/** Stands for a value that there is none of. */
+export const NONE = '–';
 
 /** Latencies, one line for each plugin and thing measured, with the ratio to those of the plugin called `reference`. */
 export function latencyTable(result: ScenarioResult, reference: string): Table {

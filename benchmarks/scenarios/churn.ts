@@ -1,7 +1,8 @@
-import { fill, type Scenario } from '../scenario.ts';
+import type { MeasuredNode } from '../measured-node.ts';
+import { fill, type Scenario, type Steps, warmUp } from '../scenario.ts';
 import { mixedNode, type Workload } from '../workload.ts';
 
-const STEP = 250;
+const STEP = 50;
 /** Of containers that come and go beside what stays. */
 const CYCLE: readonly Workload[] = [
   { kind: 'shared' },
@@ -23,17 +24,19 @@ export const churn: Scenario = {
   async *run(node, { of, random }) {
     await node.start();
     yield* fill(node, mixedNode(node.host.parts, random).slice(0, STAYING));
-    const warmUp = of(500, 10_000);
+    yield* warmUp(createAndStop(node, of(500, 10_000)));
+    await node.endWarmUp();
+    node.noteMemory('resident memory before');
     const cycles = of(1000, node.host.parts.online.size === LONG_ON ? 200_000 : 20_000);
-    for (let cycle = -warmUp; cycle < cycles; cycle++) {
-      if (cycle === 0) {
-        await node.endWarmUp();
-        node.noteMemory('resident memory before');
-      }
-      const running = await node.run(CYCLE[(cycle + warmUp) % CYCLE.length]!);
-      if (running !== undefined) await node.end(running);
-      if (cycle % STEP === 0) yield;
-    }
+    yield* createAndStop(node, cycles);
     node.measurements.note('cycles', cycles, 'total');
   },
 };
+
+async function* createAndStop(node: MeasuredNode, cycles: number): Steps {
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const running = await node.run(CYCLE[cycle % CYCLE.length]!);
+    if (running !== undefined) await node.end(running);
+    if (cycle % STEP === STEP - 1) yield;
+  }
+}

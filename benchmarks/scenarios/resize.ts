@@ -1,4 +1,6 @@
-import { fill, type Scenario } from '../scenario.ts';
+import type { Random } from '../../src/placement/random.ts';
+import type { MeasuredNode, Running } from '../measured-node.ts';
+import { fill, type Scenario, type Steps, warmUp } from '../scenario.ts';
 import { mixedNode } from '../workload.ts';
 
 const STEP = 50;
@@ -13,19 +15,30 @@ export const resize: Scenario = {
     const sized = running.flatMap((each) =>
       each.workload.kind === 'integer' ? [{ running: each, cpus: each.workload.cpus }] : [],
     );
-    for (let step = -of(3, 10); step < of(3, 25); step++) {
-      if (step === 0) await node.endWarmUp();
-      for (let pair = 0; pair < STEP; pair++) {
-        const one = sized[random(sized.length)]!;
-        const other = sized[random(sized.length)]!;
-        const [larger, smaller] = one.cpus > other.cpus ? [one, other] : [other, one];
-        if (larger.cpus === smaller.cpus) continue;
-        await node.resize(larger.running, smaller.cpus, 'shrink');
-        await node.resize(smaller.running, larger.cpus, 'grow');
-        [larger.cpus, smaller.cpus] = [smaller.cpus, larger.cpus];
-      }
-      yield;
-    }
+    yield* warmUp(trade(node, sized, random, of(3, 10)));
+    await node.endWarmUp();
+    yield* trade(node, sized, random, of(3, 25));
     node.measurements.note('containers', running.length);
   },
 };
+
+/** An integer container, by how large it is just now. */
+interface Sized {
+  readonly running: Running;
+  cpus: number;
+}
+
+async function* trade(node: MeasuredNode, sized: readonly Sized[], random: Random, steps: number): Steps {
+  for (let step = 0; step < steps; step++) {
+    for (let pair = 0; pair < STEP; pair++) {
+      const one = sized[random(sized.length)]!;
+      const other = sized[random(sized.length)]!;
+      const [larger, smaller] = one.cpus > other.cpus ? [one, other] : [other, one];
+      if (larger.cpus === smaller.cpus) continue;
+      await node.resize(larger.running, smaller.cpus, 'shrink');
+      await node.resize(smaller.running, larger.cpus, 'grow');
+      [larger.cpus, smaller.cpus] = [smaller.cpus, larger.cpus];
+    }
+    yield;
+  }
+}

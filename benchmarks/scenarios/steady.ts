@@ -1,6 +1,6 @@
 import type { Random } from '../../src/placement/random.ts';
 import type { MeasuredNode, Running } from '../measured-node.ts';
-import { fill, type Scenario, type Steps } from '../scenario.ts';
+import { fill, type Scenario, type Steps, warmUp } from '../scenario.ts';
 import { mixedNode, shuffled } from '../workload.ts';
 
 const BATCH = 10;
@@ -13,7 +13,7 @@ export const steady: Scenario = {
   async *run(node, { of, containers, random }) {
     await node.start();
     const running = yield* fill(node, mixedNode(node.host.parts, random, containers));
-    yield* turnOver(node, running, random, of(6, 20));
+    yield* warmUp(turnOver(node, running, random, of(6, 20)));
     await node.endWarmUp();
     node.measurements.note('containers', running.length);
     yield* turnOver(node, running, random, of(8, 100));

@@ -26,6 +26,12 @@ test('scenarios, hosts and plugins can be given more than once', () => {
   ]);
 });
 
+test('a plugin that is handed a connection is given with another flag, and how long each may take', () => {
+  const { plugins, limit } = read('--preinstalled', 'other: /opt/other -v', '--limit', '120');
+  assert.deepEqual(plugins, [{ name: 'other', command: '/opt/other -v', isPreinstalled: true }]);
+  assert.equal(limit, 120);
+});
+
 for (const [argv, message] of [
   [['--scenario', 'strom'], /--scenario: there is no "strom".*storm/],
   [['--cpus', '100'], /--cpus: must be one of 64, 256, 1024, 2048, not 100/],
@@ -33,6 +39,9 @@ for (const [argv, message] of [
   [['--containers', 'many'], /--containers: .*"many"/],
   [['--plugin', 'my-plugin'], /--plugin: .*"my-plugin".*\{socket\}/],
   [['--plugin', 'noop: x {socket}'], /two plugins.*noop/],
+  [['--preinstalled', '/opt/other {socket}'], /--preinstalled: .*no \{socket\}/],
+  [['--plugin', 'x {socket}', '--preinstalled', 'x'], /two plugins.*x/],
+  [['--limit', '0'], /--limit: .*"0"/],
   [['--fast'], /--fast/],
   [['steady'], /steady/],
 ] as const) {

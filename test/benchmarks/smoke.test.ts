@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -15,7 +15,7 @@ import { comparePlans, type PlanCost } from '../../src/placement/plan.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const MAIN = join(import.meta.dirname, '../../benchmarks/main.ts');
-const OPTIONS = { runs: 1, isFull: false, containers: undefined };
+const OPTIONS = { runs: 1, isFull: false, containers: undefined, limit: undefined };
 
 /** A few containers of each kind. */
 const tiny: Scenario = {
@@ -49,6 +49,79 @@ test('ours and the plugin that does nothing get the same work, and only ours pla
   const [ours, noop] = plugins;
   assert.equal(ours!.values['invariants broken']!.value, 0);
   assert.notEqual(noop!.values['invariants broken']!.value, 0);
+});
+
+test('a plugin that takes too long is stopped, and what was measured of it until then counts', async (t) => {
+  const host = { parts: hostOf(64), root: temporaryFolder(t) };
+  const endless: Scenario = {
+    name: 'endless',
+    about: '',
+    async *run(node) {
+      await node.start();
+      await node.endWarmUp();
+      for (;;) {
+        const running = await node.run({ kind: 'shared' });
+        await node.end(running!);
+        yield;
+      }
+    },
+  };
+  const options = { ...OPTIONS, runs: 3, limit: 0.5, plugins: [NOOP] };
+  const { plugins } = await runScenario(endless, host, options);
+  const { failure, latencies, values } = plugins[0]!;
+  assert.equal(failure, 'it was not done in 0.5 s');
+  assert.ok(latencies['create shared']!.count > 10);
+  assert.ok(values['resident memory']!.value > 10);
+});
+
+test('a plugin that dies while it is measured keeps its numbers, and the others go on', async (t) => {
+  const host = { parts: hostOf(64), root: temporaryFolder(t) };
+  const processId = join(host.root, 'pid');
+  const deadly: Scenario = {
+    name: 'deadly',
+    about: '',
+    async *run(node) {
+      await node.start();
+      await node.endWarmUp();
+      for (let time = 0; time < 5; time++) await node.run({ kind: 'shared' });
+      yield;
+      if (existsSync(processId)) process.kill(Number(readFileSync(processId, 'utf8')), 'SIGKILL');
+      rmSync(processId, { force: true });
+      yield 100;
+      for (let time = 0; time < 5; time++) await node.run({ kind: 'shared' });
+    },
+  };
+  const dying = { name: 'dying', command: `sh -c 'echo $$ > ${processId}; exec ${NOOP.command}'` };
+  const { plugins } = await runScenario(deadly, host, { ...OPTIONS, plugins: [dying, NOOP] });
+  const counts = plugins.map(({ latencies }) => latencies['create shared']!.count);
+  assert.match(plugins[0]!.failure!, /^the plugin is gone: /);
+  assert.equal(plugins[1]!.failure, undefined);
+  assert.deepEqual(counts, [5, 10]);
+});
+
+test('a plugin that cannot be told a socket is started with a connection', async (t) => {
+  const host = { parts: hostOf(64), root: temporaryFolder(t) };
+  new SysfsTree(host.root, host.parts);
+  const plugin = {
+    name: 'handed',
+    command: OURS.command.replace('--socket {socket}', ''),
+    isPreinstalled: true,
+  };
+  const { plugins } = await runScenario(tiny, host, { ...OPTIONS, plugins: [plugin] });
+  assert.equal(plugins[0]!.failure, undefined);
+  assert.equal(plugins[0]!.values['invariants broken']!.value, 0);
+  assert.ok(plugins[0]!.values['event loop late, times looked']!.value > 0);
+});
+
+const asRoot = process.getuid?.() === 0 ? {} : { skip: 'needs root' };
+test('a program that reads /sys itself can be shown the made-up host there', asRoot, async (t) => {
+  const root = temporaryFolder(t);
+  new SysfsTree(root, hostOf(1024));
+  const script = join(import.meta.dirname, '../../benchmarks/on-host.sh');
+  const files = ['cpu/online', 'cpu/cpu512/topology/thread_siblings_list', 'node/has_memory'];
+  const argv = [root, 'cat', ...files.map((file) => `/sys/devices/system/${file}`)];
+  const { stdout } = await promisify(execFile)(script, argv);
+  assert.equal(stdout, '0-1023\n0,512\n0-7\n');
 });
 
 test('how planning grows is shown for each size of host, and searching on makes no plan worse', async () => {
