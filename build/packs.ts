@@ -13,7 +13,6 @@ const PACKS = {
     'src/main/config.ts',
     'src/main/log.ts',
     'node_modules/pino/pino.js',
-    'src/workers/host.ts',
     'src/main/daemon.ts',
     'src/main/admin/admin.ts',
   ],

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopology } from '../placement/topology.ts';
 import { FIRST_PLAN_STEPS, warmUpFirstPlan } from '../placement/warm-up.ts';
@@ -24,7 +23,7 @@ import type { Log } from './log.ts';
 import { updateMessages } from './nri/messages.ts';
 import { isAtLeast } from './nri/runtime-version.ts';
 import type { EventName, EventOutcome, RuntimeFacts } from './nri/session.ts';
-import { optimizeEarly } from './optimize-early.ts';
+import { optimizeEarly, optimizeNothing } from './optimize-early.ts';
 import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
 import { Rules } from './rules.ts';
 import { VERSION } from './version.ts';
@@ -58,7 +57,7 @@ export class Daemon {
   #ready!: Promise<void>;
   readonly #startedAt = Date.now();
   /** Different for every process, also where all have the same id, as those of containers do. */
-  readonly #instance = randomBytes(3).toString('hex');
+  readonly #instance = randomDigits(6);
   readonly #journal = new Journal(JOURNAL_RECORDS);
   readonly #observations = new Observations();
   /** The runtime waits for answers: what is told of an event is told when its answer is written. */
@@ -106,6 +105,7 @@ export class Daemon {
     hostThread: HostThread,
     hooks: DaemonHooks,
   ): Promise<Daemon> {
+    optimizeNothing();
     const { configPath, sources } = options;
     const version = configPath === undefined ? '' : await configVersion(configPath);
     const file = configPath === undefined ? [] : await readConfig(configPath);
@@ -132,7 +132,6 @@ export class Daemon {
     });
     const topology = createTopology(await this.#host.start());
     keepHeapSmall();
-    optimizeEarly();
     this.#rules = new Rules(sources, topology, this.#file);
     if (configPath !== undefined) {
       this.#endConfigWatch = watchConfig(configPath, version, () => void this.#reload(configPath));
@@ -315,6 +314,7 @@ export class Daemon {
 
   #startAdmin(): void {
     clearTimeout(this.#startAdminLater);
+    optimizeEarly();
     if (!this.#isClosed) this.#admin ??= this.#loadAdmin();
   }
 
@@ -368,6 +368,13 @@ export class Daemon {
       },
     });
   }
+}
+
+/** Hexadecimal ones. The module for better random numbers takes 3 ms to load. */
+function randomDigits(count: number): string {
+  return Math.floor(Math.random() * 16 ** count)
+    .toString(16)
+    .padStart(count, '0');
 }
 
 /** Makes the first large reassignment nearly as fast as later ones, in steps between which the runtime is served. */

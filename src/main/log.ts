@@ -1,4 +1,4 @@
-import { isatty } from 'node:tty';
+import { fstatSync } from 'node:fs';
 import type { DestinationStream, Logger } from 'pino';
 import { type LogSink, NOWHERE, openFileSink, openJournalSink, standardErrorSink } from './log-sinks.ts';
 
@@ -47,7 +47,7 @@ export async function openLog(options: LogOptions, places: LogPlaces = PLACES): 
   const file = options.file ?? (options.preinstalled ? places.file : undefined);
   const fileSink = file === undefined ? undefined : openFileSink(file);
   const sink = fileSink ?? (options.preinstalled ? await journalSink(places) : standardErrorSink());
-  const terminal = fileSink === undefined && !options.preinstalled && isatty(2);
+  const terminal = fileSink === undefined && !options.preinstalled && (await isTerminal());
   const format =
     (options.format ?? (terminal ? 'pretty' : 'json')) === 'pretty' ? await prettifier(terminal) : asIs;
 
@@ -85,6 +85,11 @@ export async function openLog(options: LogOptions, places: LogPlaces = PLACES): 
 
 async function journalSink(places: LogPlaces): Promise<LogSink> {
   return (await openJournalSink(places.journal, 'weka-nri-cpuset')) ?? NOWHERE;
+}
+
+/** Whether the standard error stream is one. The module that knows takes 2 ms to load, for the few that may be. */
+async function isTerminal(): Promise<boolean> {
+  return fstatSync(2).isCharacterDevice() && (await import('node:tty')).isatty(2);
 }
 
 /** pino-pretty as a plain function: its stream would need a worker thread, or its own way of writing. */

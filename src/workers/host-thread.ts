@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { HostService } from './host-service.ts';
-import type { WorkerFile } from './worker-file.ts';
+import { type WorkerFile, workerFile } from './worker-file.ts';
 
 /** What a host worker is started with. */
 export interface HostWorkerData {
@@ -91,6 +91,11 @@ export class HostThread {
     this.#ended.abort();
     for (const settle of this.#onEnd) settle(this.#cause);
   }
+}
+
+/** Starts a worker for a host, to be handed to a `Host` later: it loads its program meanwhile. */
+export function startHostThread(hostRoot: string, file = workerFile('host')): HostThread {
+  return new HostThread(file, { hostRoot });
 }
 
 function requireSource(path: string): string {

@@ -4,9 +4,9 @@ import { TopologyError } from '../placement/sysfs.ts';
 import type { TopologyParts } from '../placement/topology.ts';
 import { type PackedTopology, unpackTopology } from '../placement/topology-arrays.ts';
 import { type CpusetReading, type CpusetRequest, pausesMs } from './cgroup.ts';
-import { type CallFailure, HostThread } from './host-thread.ts';
+import { type CallFailure, type HostThread, startHostThread } from './host-thread.ts';
 import type { HostReading } from './host-watch.ts';
-import { type WorkerFile, workerFile } from './worker-file.ts';
+import type { WorkerFile } from './worker-file.ts';
 
 export type { CpusetReading, CpusetRequest };
 
@@ -25,11 +25,6 @@ export interface HostOptions {
   readonly file?: WorkerFile;
   /** A worker for this host that was started before all this was known; it is the first one. */
   readonly started?: HostThread;
-}
-
-/** Starts a worker for a host, to be handed to a `Host` later: it loads its program meanwhile. */
-export function startHostThread(hostRoot: string, file = workerFile('host')): HostThread {
-  return new HostThread(file, { hostRoot });
 }
 
 /** The host worker cannot be started, or does not work: says why. */
