@@ -24,6 +24,8 @@ interface PlainCell {
 interface PlainHost {
   readonly threads: number;
   readonly cells: readonly PlainCell[];
+  /** By CPU. */
+  readonly siblingsOf: readonly (Siblings & { readonly cell: number })[];
 }
 
 /** Null for other hosts. */
@@ -89,14 +91,14 @@ export function choosePerfect(
 }
 
 /** What the odd CPU is best taken from. */
-function bestOdd({ cells }: PlainHost, request: ExclusiveRequest): Neighbour | 'core' {
+function bestOdd({ siblingsOf }: PlainHost, request: ExclusiveRequest): Neighbour | 'core' {
+  const { free, samePod } = request;
+  const closest = samePod?.isEmpty === false ? 'own' : 'foreign';
   let best: Neighbour | 'core' = 'core';
-  for (const { cores } of cells) {
-    for (const core of cores) {
-      const neighbour = neighbourOf(core, request);
-      if (neighbour === 'own') return neighbour;
-      if (neighbour === 'foreign' || (neighbour === 'nobody' && best === 'core')) best = neighbour;
-    }
+  for (let cpu = free.first; cpu >= 0; cpu = free.next(cpu + 1)) {
+    const neighbour = neighbourOf(siblingsOf[cpu]!, request);
+    if (neighbour === closest) return neighbour;
+    if (neighbour === 'foreign' || (neighbour === 'nobody' && best === 'core')) best = neighbour;
   }
   return best;
 }
@@ -113,19 +115,20 @@ function neighbourOf(
   return samePod?.has(neighbour) === true ? 'own' : 'foreign';
 }
 
-function countFree(topology: Topology, { cells }: PlainHost, free: Cpuset): FreeCores {
+function countFree(topology: Topology, { cells, siblingsOf }: PlainHost, free: Cpuset): FreeCores {
   const zeros = (length: number): number[] => new Array<number>(length).fill(0);
-  const inCell: number[] = [];
+  const inCell = zeros(cells.length);
   const inLlc = zeros(topology.llcs.length);
   const inNode = zeros(topology.nodes.length);
   const inPackage = zeros(topology.packages.length);
-  for (const { llc, node, package: pkg, cores } of cells) {
-    let whole = 0;
-    for (const { lower, higher } of cores) if (free.has(lower) && free.has(higher)) whole++;
-    inCell.push(whole);
-    inLlc[llc]! += whole;
-    inNode[node]! += whole;
-    inPackage[pkg]! += whole;
+  for (let cpu = free.first; cpu >= 0; cpu = free.next(cpu + 1)) {
+    const { lower, higher, cell } = siblingsOf[cpu]!;
+    if (cpu !== lower || !free.has(higher)) continue;
+    const { llc, node, package: pkg } = cells[cell]!;
+    inCell[cell]!++;
+    inLlc[llc]!++;
+    inNode[node]!++;
+    inPackage[pkg]!++;
   }
   return { inCell, inLlc, inNode, inPackage };
 }
@@ -180,18 +183,18 @@ function createPlainHost(topology: Topology): PlainHost | undefined {
   const isPlain = (cpus: readonly number[]): boolean =>
     cpus.length === threads && domains.every((of) => of[cpus[0]!] === of[cpus.at(-1)!]);
   if (threads > 2 || !cpusOf.every(isPlain)) return undefined;
-  return {
-    threads,
-    cells: cells.map(({ llc, cores }, position) => {
-      const area = areas[areaOf[position]!]!;
-      const siblings = cores.map((core) => ({ lower: cpusOf[core]![0]!, higher: cpusOf[core]!.at(-1)! }));
-      return {
-        llc,
-        node: area.node,
-        package: area.package,
-        cores: siblings,
-        cpu0: siblings.find(({ lower }) => lower === 0),
-      };
-    }),
-  };
+  const siblingsOf: (Siblings & { readonly cell: number })[] = [];
+  const plainCells = cells.map(({ llc, cores }, cell): PlainCell => {
+    const area = areas[areaOf[cell]!]!;
+    const siblings = cores.map((core) => ({ lower: cpusOf[core]![0]!, higher: cpusOf[core]!.at(-1)!, cell }));
+    for (const core of siblings) siblingsOf[core.lower] = siblingsOf[core.higher] = core;
+    return {
+      llc,
+      node: area.node,
+      package: area.package,
+      cores: siblings,
+      cpu0: siblings.find(({ lower }) => lower === 0),
+    };
+  });
+  return { threads, cells: plainCells, siblingsOf };
 }

@@ -83,10 +83,12 @@ const anyCase = casesOn(
   anyWish([...FREE, ...FREE, 'taken', 'samePod', 'held', 'withheld']),
 );
 
-/** As most are: nothing is held or preferred, and there are good CPUs in several places. */
+/** As most are: nothing is preferred, little is held, and there are good CPUs in several places. */
 const ordinaryCase = casesOn(
   anyRegularHost,
-  anyWish([...FREE, 'taken', 'taken', 'samePod']).map((wish) => ({ ...wish, preferred: undefined })),
+  anyWish([...FREE, ...FREE, ...FREE, 'taken', 'taken', 'taken', 'taken', 'samePod', 'samePod', 'held']).map(
+    (wish) => ({ ...wish, preferred: undefined }),
+  ),
 );
 
 type Wish = ReturnType<typeof anyWish> extends fc.Arbitrary<infer T> ? T : never;
