@@ -20,7 +20,7 @@ import {
   UpdateContainersResponse,
 } from './generated/nri.js';
 import { decode, encode, type MessageType, type PartialMessage } from './protobuf.ts';
-import type { Method, TtrpcClient } from './ttrpc.ts';
+import type { Encoder, Method, TtrpcClient } from './ttrpc.ts';
 
 export const PLUGIN_SERVICE = 'nri.pkg.api.v1alpha1.Plugin';
 export const RUNTIME_SERVICE = 'nri.pkg.api.v1alpha1.Runtime';
@@ -73,9 +73,11 @@ export function serve<Req, Res>(
     name,
     (payload) => {
       const answer = handle(decodeRequest(request, name, payload));
-      return answer instanceof Promise
-        ? answer.then((message) => encode(response, message))
-        : encode(response, answer);
+      const encoder =
+        (message: PartialMessage<Res>): Encoder =>
+        (writer) =>
+          response.encode(message, writer);
+      return answer instanceof Promise ? answer.then(encoder) : encoder(answer);
     },
   ];
 }

@@ -133,11 +133,12 @@ const ACKNOWLEDGED = [
   'ValidateContainerAdjustment',
 ];
 
-const EMPTY = new Uint8Array(0);
+/** Writes a message without fields. */
+const nothing = (): void => {};
 
 function pluginMethods(handlers: PluginHandlers): ReadonlyMap<string, Method> {
   return new Map<string, Method>([
-    ...ACKNOWLEDGED.map((name) => [name, () => EMPTY] as const),
+    ...ACKNOWLEDGED.map((name) => [name, () => nothing] as const),
     methods.serve(methods.Configure, (request) => handlers.configure(request)),
     methods.serve(methods.Synchronize, (request) => handlers.synchronize(request)),
     methods.serve(methods.Shutdown, (request) => handlers.shutdown(request)),

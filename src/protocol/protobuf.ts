@@ -65,6 +65,10 @@ export function withFields<T extends object>(fields: Uint8Array, message: T): T 
 }
 
 /** Encodes a message behind `room` bytes that are left for a header. What it returns is good until something is encoded again. */
-export function encodeBehind<T>(room: number, type: MessageType<T>, message: PartialMessage<T>): Buffer {
+export function encodeBehind<T>(
+  room: number,
+  type: Pick<MessageType<T>, 'encode'>,
+  message: PartialMessage<T>,
+): Buffer {
   return type.encode(message, writer.reset(room)).written;
 }

@@ -117,7 +117,7 @@ export class MessageReader {
 export function encodeMessage<T>(
   type: number,
   stream: number,
-  data: MessageType<T>,
+  data: Pick<MessageType<T>, 'encode'>,
   content: PartialMessage<T>,
 ): Buffer {
   const message = encodeBehind(HEADER_SIZE, data, content);

@@ -17,15 +17,29 @@ import {
   RESPONSE,
   STREAM_DATA,
 } from './ttrpc-message.ts';
+import type { MessageWriter } from './writer.ts';
 
 /** The longest error text that is sent, in characters: it ends up in a pod's events. */
 const MAX_STATUS_MESSAGE = 4096;
+/** Of `Response.payload`: field 2, bytes. */
+const PAYLOAD_TAG = (2 << 3) | 2;
+
+/** Writes an encoded message. */
+export type Encoder = (writer: MessageWriter) => void;
 
 /**
- * Answers one method: takes the encoded request, whose bytes are there until it returns, and returns the encoded response. A
- * TtrpcStatusError chooses the status.
+ * Answers one method: takes the encoded request, whose bytes are there until it returns, and returns what writes the encoded
+ * response. A TtrpcStatusError chooses the status.
  */
-export type Method = (payload: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+export type Method = (payload: Uint8Array) => Encoder | Promise<Encoder>;
+
+/** A Response with this payload, which is written where it belongs: to encode it apart took 3 % of an event's CPU time. */
+const Answer = {
+  encode(payload: Encoder, writer: MessageWriter): MessageWriter {
+    payload(writer.uint32(PAYLOAD_TAG).fork());
+    return writer.ldelim();
+  },
+};
 
 /** Serves one service on a channel. Requests may overlap; each is answered when its method is done. */
 export class TtrpcServer implements MessageReceiver {
@@ -70,7 +84,7 @@ export class TtrpcServer implements MessageReceiver {
     }
   }
 
-  #run(data: Buffer): Uint8Array | Promise<Uint8Array> {
+  #run(data: Buffer): Encoder | Promise<Encoder> {
     const { service, method, payload } = decodeRequest(data);
     if (service !== this.#service) throw unimplemented(`service ${service}`);
     const run = this.#methods.get(method);
@@ -78,9 +92,9 @@ export class TtrpcServer implements MessageReceiver {
     return run(payload);
   }
 
-  #answer(stream: number, payload: Uint8Array): void {
+  #answer(stream: number, payload: Encoder): void {
     try {
-      this.#mux.send(this.#channel, encodeMessage(RESPONSE, stream, Response, { payload }));
+      this.#mux.send(this.#channel, encodeMessage(RESPONSE, stream, Answer, payload));
     } catch (error) {
       this.#refuse(stream, error);
     }

@@ -17,6 +17,7 @@ import {
 import { encode, type PartialMessage, protobuf } from '../../src/protocol/protobuf.ts';
 import { TtrpcServer } from '../../src/protocol/ttrpc.ts';
 import { socketPair } from './sockets.ts';
+import { encoded } from './ttrpc-ends.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -270,7 +271,7 @@ test('an answer that is no message rejects its call as a protocol error', async 
     mux,
     PLUGIN_CHANNEL,
     'nri.pkg.api.v1alpha1.Plugin',
-    new Map([['Synchronize', () => Buffer.from([0x0a, 0xff])]]),
+    new Map([['Synchronize', () => encoded(Buffer.from([0x0a, 0xff]))]]),
   );
   const runtime = new RuntimeConnection(right, {
     registerPlugin: () => ({}),

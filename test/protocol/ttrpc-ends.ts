@@ -1,7 +1,7 @@
 import { Request, Response } from '../../src/protocol/generated/ttrpc.js';
 import { Mux } from '../../src/protocol/mux.ts';
 import { encode, type PartialMessage } from '../../src/protocol/protobuf.ts';
-import { type Method, TtrpcClient, TtrpcServer } from '../../src/protocol/ttrpc.ts';
+import { type Encoder, type Method, TtrpcClient, TtrpcServer } from '../../src/protocol/ttrpc.ts';
 import { frame, message, ScriptedSocket, settle } from './sockets.ts';
 
 export const CHANNEL = 1;
@@ -78,4 +78,11 @@ export async function reply(
   return repliesIn(socket.written);
 }
 
-export const echo: Method = (payload) => payload;
+/** An encoded response, to be sent as it is. */
+export const encoded =
+  (payload: Uint8Array): Encoder =>
+  (writer) => {
+    writer.raw(payload);
+  };
+
+export const echo: Method = encoded;

@@ -7,6 +7,7 @@ import { cut, frame, message, settle } from './sockets.ts';
 import {
   CHANNEL,
   echo,
+  encoded,
   REQUEST,
   RESPONSE,
   repliesIn,
@@ -46,7 +47,7 @@ test('messages arrive whole however frames and the socket cut them', async () =>
       const { socket } = scriptedServer({
         M: (payload) => {
           received.push(Buffer.from(payload));
-          return payload;
+          return encoded(payload);
         },
       });
       const bytes = Buffer.concat(
@@ -68,7 +69,7 @@ test('a message of 4 MiB in small pieces is put together with a single copy', as
   const { socket } = scriptedServer({
     M: (payload) => {
       received = payload.length;
-      return new Uint8Array(0);
+      return encoded(new Uint8Array(0));
     },
   });
   const size = MAX_MESSAGE_DATA - 100;
@@ -151,8 +152,8 @@ test('a request over the limit is refused before it is sent, and the connection 
 
 test('a response over the limit becomes RESOURCE_EXHAUSTED before it is sent', async () => {
   const { socket } = scriptedServer({
-    Now: () => Buffer.alloc(MAX_MESSAGE_DATA),
-    Later: async () => Buffer.alloc(MAX_MESSAGE_DATA),
+    Now: () => encoded(Buffer.alloc(MAX_MESSAGE_DATA)),
+    Later: async () => encoded(Buffer.alloc(MAX_MESSAGE_DATA)),
   });
   const replies = await reply(socket, request(1, { method: 'Now' }), request(3, { method: 'Later' }));
   assert.deepEqual(

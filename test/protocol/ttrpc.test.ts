@@ -10,12 +10,13 @@ import {
 import { Response } from '../../src/protocol/generated/ttrpc.js';
 import { Mux } from '../../src/protocol/mux.ts';
 import { encode } from '../../src/protocol/protobuf.ts';
-import { type Method, TtrpcClient, TtrpcServer } from '../../src/protocol/ttrpc.ts';
+import { type Encoder, type Method, TtrpcClient, TtrpcServer } from '../../src/protocol/ttrpc.ts';
 import { MAX_MESSAGE_DATA } from '../../src/protocol/ttrpc-message.ts';
 import { frame, message, settle, socketPair } from './sockets.ts';
 import {
   CHANNEL,
   echo,
+  encoded,
   REQUEST,
   RESPONSE,
   reply,
@@ -38,7 +39,7 @@ async function connected(t: TestContext, methods: Readonly<Record<string, Method
 test('calls can overlap and be answered in any order', async (t) => {
   const waiting: (() => void)[] = [];
   const { client } = await connected(t, {
-    Slow: (payload) => new Promise((resolve) => waiting.push(() => resolve(payload))),
+    Slow: (payload) => new Promise((resolve) => waiting.push(() => resolve(encoded(payload)))),
     Fast: echo,
   });
   const slow = [1, 2, 3].map((number) => client.call('Slow', Buffer.from(`slow ${number}`), TIMEOUT_MS));
@@ -153,7 +154,7 @@ test('messages of an unknown type are ignored', async () => {
 });
 
 test('a call that is not answered in time rejects; its late answer is ignored', async (t) => {
-  let answerLate: (payload: Uint8Array) => void = () => {};
+  let answerLate: (answer: Encoder) => void = () => {};
   const { client } = await connected(t, {
     Never: () =>
       new Promise((resolve) => {
@@ -167,7 +168,7 @@ test('a call that is not answered in time rejects; its late answer is ignored', 
     assert.match(error.message, /Never.*20 ms/);
     return true;
   });
-  answerLate(Buffer.from('late'));
+  answerLate(encoded(Buffer.from('late')));
   assert.equal(Buffer.from(await client.call('Echo', Buffer.from('ok'), TIMEOUT_MS)).toString(), 'ok');
 });
 
@@ -204,7 +205,7 @@ test('pending calls are told why the connection was lost', async () => {
 });
 
 test('an answer that comes after the connection closed goes nowhere', async () => {
-  let answer: (payload: Uint8Array) => void = () => {};
+  let answer: (answer: Encoder) => void = () => {};
   const { socket, mux } = scriptedServer({
     M: () =>
       new Promise((resolve) => {
@@ -214,7 +215,7 @@ test('an answer that comes after the connection closed goes nowhere', async () =
   socket.push(frame(CHANNEL, request(1, { method: 'M' })));
   await settle();
   mux.close();
-  answer(Buffer.from('late'));
+  answer(encoded(Buffer.from('late')));
   await settle();
   assert.equal(socket.written.length, 0);
 });
