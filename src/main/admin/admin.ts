@@ -18,7 +18,7 @@ export interface AdminOptions {
 }
 
 const RETRY_MS = 5000;
-/** Prometheus' library takes the main thread some 40 ms to load: not while the runtime waits for us to start. */
+/** Prometheus' library takes the main thread some milliseconds to load: not while the runtime waits for us to start. */
 const METRICS_AFTER_MS = 2000;
 
 /** The admin server on its sockets. Where one cannot be had, that is said once and the plugin does without. */
