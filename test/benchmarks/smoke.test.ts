@@ -127,15 +127,21 @@ test('a program that reads /sys itself can be shown the made-up host there', asR
 test('how planning grows is shown for each size of host, and searching on makes no plan worse', async () => {
   const program = join(import.meta.dirname, '../../benchmarks/planning.ts');
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program]);
-  const rows = stdout.split('\n').filter((line) => line.includes('µs'));
+  const lines = stdout.split('\n');
   assert.deepEqual(
-    rows.map((row) => Number.parseInt(row, 10)),
+    lines.filter((line) => line.includes('µs')).map((line) => Number.parseInt(line, 10)),
     CPU_COUNTS,
   );
-  for (const row of rows) {
-    const cells = row.trim().split(/ {2,}/);
-    const [first, better] = cells.slice(-2).map((cell) => cell.split(' ').map(Number) as unknown as PlanCost);
-    assert.ok(comparePlans(better!, first!) <= 0, row);
+  const costs = (plan: string) =>
+    lines
+      .filter((line) => new RegExp(`^ +\\d.*  ${plan}  `).test(line))
+      .map((line) => line.trim().split(/ {2,}/).slice(-7).map(Number) as unknown as PlanCost);
+  const searched = costs('searched');
+  const bounds = costs('none below');
+  assert.equal(searched.length, 3 * CPU_COUNTS.length);
+  for (const [i, first] of costs('first').entries()) {
+    assert.ok(comparePlans(searched[i]!, first) <= 0, `${first} became ${searched[i]}`);
+    assert.ok(comparePlans(bounds[i]!, searched[i]!) <= 0, `${searched[i]} is below ${bounds[i]}`);
   }
 });
 
