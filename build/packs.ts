@@ -16,6 +16,8 @@ const PACKS = {
     'src/main/daemon.ts',
     'src/main/admin/admin.ts',
   ],
+  /** Until events are answered, where a file or the runtime gives settings. */
+  settings: ['src/main/config-file.ts'],
   /** By a plugin that runs, when first asked. */
   later: [
     'src/main/admin/metrics.ts',
@@ -27,7 +29,7 @@ const PACKS = {
 };
 
 /** Packs that have to be there quickly. */
-export const CACHED_PACKS = ['register', 'serve'];
+export const CACHED_PACKS = ['register', 'serve', 'settings'];
 
 export interface Packs {
   /** The text of each, by name. */

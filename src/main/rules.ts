@@ -1,6 +1,5 @@
 import type { Topology } from '../placement/topology.ts';
 import { type Config, type ConfigSources, type GivenSetting, loadConfig } from './config.ts';
-import { parseSettings } from './config-file.ts';
 import { createPolicy, type Policy } from './ledger/policy.ts';
 
 /** What a policy is made from. Each part changes on its own; together they are checked before any of it counts. */
@@ -50,11 +49,12 @@ export class Rules {
   /**
    * The runtime handed over this configuration, which it does at every connection: the same one changes nothing.
    *
+   * @param settings what is in it
    * @throws ConfigError when it is wrong, leaving all as it was
    */
-  setNri(text: string, source: string): Policy {
+  setNri(text: string, settings: readonly GivenSetting[]): Policy {
     if (text === this.#nriText) return this.#policy;
-    const policy = this.#change({ nri: parseSettings(text, source) });
+    const policy = this.#change({ nri: settings });
     this.#nriText = text;
     return policy;
   }

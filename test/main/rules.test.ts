@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { ConfigSources } from '../../src/main/config.ts';
 import { ConfigError } from '../../src/main/config-error.ts';
 import { parseSettings } from '../../src/main/config-file.ts';
+import type { Policy } from '../../src/main/ledger/policy.ts';
 import { Rules } from '../../src/main/rules.ts';
 import { Cpuset } from '../../src/placement/cpuset.ts';
 import { createTopology } from '../../src/placement/topology.ts';
@@ -22,6 +23,10 @@ function rulesOf(file: string, given: ConfigSources = {}): Rules {
   return new Rules(given, TOPOLOGY, settings(file));
 }
 
+function setNri(rules: Rules, text: string): Policy {
+  return rules.setNri(text, parseSettings(text, 'the runtime'));
+}
+
 /** Asserts that a change is refused for a reason that names `what`, and leaves everything as it was. */
 function refuses(rules: Rules, what: RegExp, change: () => unknown): void {
   const { config, policy } = rules;
@@ -35,7 +40,7 @@ describe('the rules in force', () => {
     const rules = rulesOf('{ minSharedCpus: 1, reservedCpus: 0, priority: numa }', {
       flags: settings('priority: siblings'),
     });
-    const policy = rules.setNri('{ minSharedCpus: 2, priority: numa }', 'the runtime');
+    const policy = setNri(rules, '{ minSharedCpus: 2, priority: numa }');
     assert.equal(policy, rules.policy);
     assert.equal(policy.minSharedCpus, 2);
     assert.equal(policy.priority, 'siblings');
@@ -44,16 +49,16 @@ describe('the rules in force', () => {
 
   it('follow a new file in all that no stronger source says', () => {
     const rules = rulesOf('{ minSharedCpus: 1, reservedCpus: 0 }');
-    rules.setNri('minSharedCpus: 3', 'the runtime');
+    setNri(rules, 'minSharedCpus: 3');
     const policy = rules.setFile(settings('{ minSharedCpus: 2, reservedCpus: 6-7 }'));
     assert.equal(policy.minSharedCpus, 3);
     assert.equal(`${policy.integerCpus}`, '0-5');
-    assert.equal(rules.setNri('', 'the runtime').minSharedCpus, 2);
+    assert.equal(setNri(rules, '').minSharedCpus, 2);
   });
 
   it('follow the CPUs of the host, and keep the settings', () => {
     const rules = rulesOf('reservedCpus: 0');
-    rules.setNri('minSharedCpus: 3', 'the runtime');
+    setNri(rules, 'minSharedCpus: 3');
     const { config } = rules;
     const policy = rules.setTopology(WITHOUT_CPU_7);
     assert.equal(`${policy.integerCpus}`, '1-6');
@@ -65,20 +70,20 @@ describe('the rules in force', () => {
   it('stay as they are when a source is wrong in itself', () => {
     const rules = rulesOf('minSharedCpus: 1');
     refuses(rules, /minSharedCpus/, () => rules.setFile(settings('minSharedCpus: many')));
-    refuses(rules, /the runtime.*mapping/, () => rules.setNri('no settings', 'the runtime'));
+    refuses(rules, /the runtime.*mapping/, () => setNri(rules, 'no settings'));
   });
 
   it('stay as they are when a setting names a CPU that the host can never have', () => {
     const rules = rulesOf('reservedCpus: 0');
     refuses(rules, /protectedCpus/, () => rules.setFile(settings('protectedCpus: 4096')));
-    refuses(rules, /reservedCpus/, () => rules.setNri('reservedCpus: 4096', 'the runtime'));
+    refuses(rules, /reservedCpus/, () => setNri(rules, 'reservedCpus: 4096'));
   });
 
   it('forget a refused source: later changes build on the last good ones', () => {
     const rules = rulesOf('minSharedCpus: 2');
     refuses(rules, /minSharedCpus/, () => rules.setFile(settings('minSharedCpus: many')));
     assert.equal(rules.setTopology(WITHOUT_CPU_7).minSharedCpus, 2);
-    assert.equal(rules.setNri('reservedCpus: 0', 'the runtime').minSharedCpus, 2);
+    assert.equal(setNri(rules, 'reservedCpus: 0').minSharedCpus, 2);
   });
 
   it('cannot be made from wrong settings', () => {

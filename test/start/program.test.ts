@@ -7,7 +7,7 @@ import { temporaryFolder } from '../temporary-folder.ts';
 
 // The program as it is built: `make build` comes first.
 const DIST = join(import.meta.dirname, '../../dist');
-const CACHES = ['register.code-cache', 'serve.code-cache'];
+const CACHES = ['register', 'serve', 'settings'].map((pack) => `${pack}.code-cache`);
 
 function copy(context: TestContext): string {
   const folder = join(temporaryFolder(context), 'dist');
