@@ -46,6 +46,48 @@ test('strings are UTF-8, and bytes that are not are refused', () => {
   }
 });
 
+test('fields this project does not know may come in a row, of any length, and are refused where they are cut off', () => {
+  /** A container's id (1) and name (3); what is not in the .proto (7, 8 and, with a longer tag, 20). */
+  const field = fc.record({
+    number: fc.constantFrom(1, 3, 7, 8, 20),
+    length: fc.oneof(fc.nat(9), fc.constantFrom(127, 128, 16_383, 16_384)),
+  });
+  const write = (fields: readonly { readonly number: number; readonly length: number }[]) => {
+    const writer = protobuf.Writer.create();
+    for (const { number, length } of fields) writer.uint32((number << 3) | 2).string('x'.repeat(length));
+    return writer.finish();
+  };
+  const decoded = (decodeIt: () => Container) => {
+    try {
+      return decodeIt();
+    } catch {
+      return 'refused';
+    }
+  };
+  fc.assert(
+    fc.property(
+      fc.array(field, { maxLength: 12 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (fields, cut) => {
+        const bytes = write(fields);
+        const part = bytes.subarray(0, Math.round(cut * bytes.length));
+        for (const each of [bytes, part]) {
+          const expected = decoded(() => Container.decode(each));
+          assert.deepEqual(
+            decoded(() => decode(Container, each)),
+            expected,
+          );
+        }
+        assert.equal(
+          decode(Container, bytes).id.length,
+          fields.findLast(({ number }) => number === 1)?.length ?? 0,
+        );
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
 test('every 64-bit integer decodes to the nearest number', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: MIN_INT64, max: MAX_INT64 }), (value) => {
