@@ -100,7 +100,7 @@ function leastDomains(
     const [domain] = own;
     if (domain === undefined || own.size > 1 || others > 0) continue;
     const begun = [...lackingByCore(instance, victim)].filter(
-      ([core, count]) => count > 0 && hasBit(reach[victim]!, core),
+      ([core, lacks]) => lacks > 0 && hasBit(reach[victim]!, core),
     );
     const cores = restored ? Math.max(0, leftovers[victim]!.length - begun.length) : 0;
     lacking[domain]!.push({ cpus: demand[victim]! - anchors[victim]!.length, cores });
