@@ -14,6 +14,7 @@ import { type Config, type GivenSetting, loadConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { configVersion, watchConfig } from './config-watch.ts';
 import { logDecision } from './decision-log.ts';
+import { settingsOfFile, settingsOfText } from './given-settings.ts';
 import { keepHeapSmall } from './heap.ts';
 import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
@@ -106,7 +107,7 @@ export class Daemon {
   ): Promise<Daemon> {
     const { configPath, sources } = options;
     const version = configPath === undefined ? '' : await configVersion(configPath);
-    const file = configPath === undefined ? [] : await readFile(configPath);
+    const file = await settingsOfFile(configPath);
     const { reconcile } = loadConfig({ ...sources, file });
     const daemon = new Daemon(options, mailbox, log, file, hooks);
     daemon.#ready = daemon.#readHost(hostThread, reconcile.hostInterval, version);
@@ -156,12 +157,12 @@ export class Daemon {
     if (this.#isConfigured) {
       await this.#ready;
       await this.#change('the runtime handed over its configuration', async () =>
-        this.#rules.setNri(text, await parseText(text, source)),
+        this.#rules.setNri(text, await settingsOfText(text, source)),
       );
       this.#log.setDebug(this.#rules.config.debug);
       return this.#rules.config;
     }
-    const nri = await parseText(text, source);
+    const nri = await settingsOfText(text, source);
     const config = loadConfig({ ...this.#options.sources, file: this.#file, nri });
     // The list comes next.
     optimizeNothing();
@@ -243,7 +244,7 @@ export class Daemon {
 
   async #reload(path: string): Promise<void> {
     try {
-      const file = await readFile(path);
+      const file = await settingsOfFile(path);
       await this.#change('the configuration file changed', () => this.#rules.setFile(file));
       this.#log.setDebug(this.#rules.config.debug);
     } catch (error) {
@@ -370,19 +371,6 @@ export class Daemon {
       },
     });
   }
-}
-
-// What reads YAML takes 5 ms to load, and half a MiB: only where there is some.
-
-async function readFile(path: string): Promise<readonly GivenSetting[]> {
-  const { readConfig } = await import('./config-file.ts');
-  return readConfig(path);
-}
-
-async function parseText(text: string, name: string): Promise<readonly GivenSetting[]> {
-  if (text.trim() === '') return [];
-  const { parseSettings } = await import('./config-file.ts');
-  return parseSettings(text, name);
 }
 
 /** Hexadecimal ones. The module for better random numbers takes 3 ms to load. */

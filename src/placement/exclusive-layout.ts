@@ -1,3 +1,4 @@
+import { oncePerTopology } from './once-per-topology.ts';
 import type { Topology } from './topology.ts';
 
 /** The cores of one kind, node, package and LLC: inside it only the state of a core matters, not which one it is. */
@@ -33,17 +34,8 @@ export interface CellLayout {
   readonly cpusOf: readonly (readonly number[])[];
 }
 
-const layouts = new WeakMap<Topology, CellLayout>();
-
-/** The layout of a topology, worked out once. */
-export function cellLayoutOf(topology: Topology): CellLayout {
-  let layout = layouts.get(topology);
-  if (layout === undefined) {
-    layout = createCellLayout(topology);
-    layouts.set(topology, layout);
-  }
-  return layout;
-}
+/** The layout of a topology. */
+export const cellLayoutOf = oncePerTopology(createCellLayout);
 
 function createCellLayout(topology: Topology): CellLayout {
   const { cores, kindOf, llcOf, nodeOf, packageOf } = topology;

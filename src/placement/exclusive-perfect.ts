@@ -1,6 +1,7 @@
 import { Cpuset } from './cpuset.ts';
 import { compareCosts, type ExclusiveRequest } from './exclusive-cost.ts';
 import { cellLayoutOf } from './exclusive-layout.ts';
+import { oncePerTopology } from './once-per-topology.ts';
 import type { Topology } from './topology.ts';
 
 /** The CPUs of a core; on a host without SMT both are the same. */
@@ -28,8 +29,8 @@ interface PlainHost {
   readonly siblingsOf: readonly (Siblings & { readonly cell: number })[];
 }
 
-/** Null for other hosts. */
-const plainHosts = new WeakMap<Topology, PlainHost | null>();
+/** Undefined for other hosts. */
+const plainHostOf = oncePerTopology(createPlainHost);
 
 /** Wholly free cores. */
 interface FreeCores {
@@ -165,15 +166,6 @@ function pick(
   if (whole.length < cores || (odd !== undefined && odds.length === 0)) return undefined;
   const chosen = whole.slice(0, cores).flatMap(({ lower, higher }) => [lower, higher]);
   return Cpuset.from(odd === undefined ? chosen : [...chosen, odds[0]!]);
-}
-
-function plainHostOf(topology: Topology): PlainHost | undefined {
-  let host = plainHosts.get(topology);
-  if (host === undefined) {
-    host = createPlainHost(topology) ?? null;
-    plainHosts.set(topology, host);
-  }
-  return host ?? undefined;
 }
 
 function createPlainHost(topology: Topology): PlainHost | undefined {

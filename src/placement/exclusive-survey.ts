@@ -2,6 +2,7 @@ import { Cpuset } from './cpuset.ts';
 import type { ExclusiveRequest } from './exclusive-cost.ts';
 import { type Area, type Cell, type CellLayout, cellLayoutOf } from './exclusive-layout.ts';
 import type { CoreRun, CoreShape } from './exclusive-table.ts';
+import { oncePerTopology } from './once-per-topology.ts';
 import type { Topology } from './topology.ts';
 
 /** What is to be had of a cell. Immutable: as long as it is the same object, so is what follows from it. */
@@ -56,7 +57,10 @@ const NO_CLAIMS: Claims = {
 };
 
 /** Two for each topology, as two kinds of request come in turn: one for CPUs to try first, one for all that are free. */
-const surveyors = new WeakMap<Topology, readonly [Surveyor, Surveyor]>();
+const surveyorsOf = oncePerTopology((topology) => {
+  const layout = cellLayoutOf(topology);
+  return [new Surveyor(topology, layout), new Surveyor(topology, layout)] as const;
+});
 
 /**
  * Looks at all CPUs. From one request to the next few of them change hands, so only the cells of those are looked at anew:
@@ -69,13 +73,7 @@ const surveyors = new WeakMap<Topology, readonly [Surveyor, Surveyor]>();
 export function survey(topology: Topology, request: ExclusiveRequest, open: Cpuset, fixed: Cpuset): Survey {
   const { free, taken, held = Cpuset.EMPTY, samePod = Cpuset.EMPTY, joining = Cpuset.EMPTY } = request;
   const claims = { free, open, fixed, joining, foreign: taken.minus(samePod), own: samePod.union(held) };
-  let both = surveyors.get(topology);
-  if (both === undefined) {
-    const layout = cellLayoutOf(topology);
-    both = [new Surveyor(topology, layout), new Surveyor(topology, layout)];
-    surveyors.set(topology, both);
-  }
-  const [first, second] = both;
+  const [first, second] = surveyorsOf(topology);
   const changed = first.changed(claims);
   const otherwise = second.changed(claims);
   return changed.size <= otherwise.size ? first.look(claims, changed) : second.look(claims, otherwise);
