@@ -7,7 +7,7 @@ import {
   goodCost,
   leastGoodCost,
 } from './exclusive-cost.ts';
-import { choosePerfect } from './exclusive-perfect.ts';
+import { chooseByCounting } from './exclusive-counted.ts';
 import { bestGroups } from './exclusive-search.ts';
 import { survey } from './exclusive-survey.ts';
 import { distribute } from './exclusive-table.ts';
@@ -32,8 +32,8 @@ export function chooseExclusive(
   request: ExclusiveRequest,
   first: readonly Cpuset[] = [],
 ): Cpuset | undefined {
-  const perfect = choosePerfect(topology, request, [...first, request.free]);
-  if (perfect !== undefined) return perfect;
+  const counted = chooseByCounting(topology, request, [...first, request.free]);
+  if (counted !== undefined) return counted;
   let best: Cpuset | undefined;
   const searchAll = () => (best ??= search(topology, request));
   for (const cpus of first) {

@@ -81,6 +81,15 @@ describe('few and near domains', () => {
     assert.equal(choose(numa, 4, { taken: [2, 18, 4, 6, 20, 22] }), '8-9,24-25');
   });
 
+  test('what no LLC has room for takes two of one node, and of their CPUs the lowest', () => {
+    assert.equal(choose(numa, 6), '1-3,17-19');
+    assert.equal(choose(numa, 5, { taken: [4] }), '5-6,20-22');
+    const interleaved = hostOf(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((core) => ({ cpus: [core, core + 8], llc: core % 2 })),
+    );
+    assert.equal(choose(interleaved, 10, { taken: [7, 15] }), '1-5,9-13');
+  });
+
   test('the core of CPU 0 is spared while there is a choice', () => {
     assert.equal(choose(plain, 14), '1-7,9-15');
     assert.equal(choose(plain, 15), '0-14');
