@@ -1,4 +1,4 @@
-import { Cpuset } from './cpuset.ts';
+import { Cpuset, type Range } from './cpuset.ts';
 
 /** Longest CPU list that is looked at, in bytes. Anything longer is refused unread (docs/placement.md, "CPU lists"). */
 export const MAX_LIST_LENGTH = 64 * 1024;
@@ -33,7 +33,7 @@ export function parseCpuList(text: string, options: CpuListOptions): Cpuset {
     if (options.allowEmpty) return Cpuset.EMPTY;
     throw new CpuListError(`CPU list is empty: ${quote(text)}`);
   }
-  const words = new Uint32Array((options.max >> 5) + 1);
+  const ranges: Range[] = [];
   for (const item of text.split(',')) {
     const match = /^[ \t]*(\d+)(?:[ \t]*-[ \t]*(\d+))?[ \t]*$/.exec(item);
     if (match === null) {
@@ -49,23 +49,9 @@ export function parseCpuList(text: string, options: CpuListOptions): Cpuset {
         `CPU list ${quote(text)} names a CPU above ${options.max}, the highest possible here: ${quote(item)}`,
       );
     }
-    setRange(words, first, Math.min(last, options.max));
+    if (first <= options.max) ranges.push([first, Math.min(last, options.max)]);
   }
-  return Cpuset.fromWords(words);
-}
-
-/** Sets the bits `first` to `last`, whole words at a time. Short lists, which most are, take a third of the time of a byte per CPU. */
-function setRange(words: Uint32Array, first: number, last: number): void {
-  if (last < first) return;
-  const fromFirst = -1 << (first & 31);
-  const toLast = -1 >>> (31 - (last & 31));
-  if (first >> 5 === last >> 5) {
-    words[first >> 5]! |= fromFirst & toLast;
-    return;
-  }
-  words[first >> 5]! |= fromFirst;
-  words.fill(0xffff_ffff, (first >> 5) + 1, last >> 5);
-  words[last >> 5]! |= toLast;
+  return Cpuset.fromRanges(ranges);
 }
 
 function quote(text: string): string {

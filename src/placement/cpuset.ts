@@ -1,3 +1,6 @@
+/** Ids from the first to the last, both included; the last one is not lower. */
+export type Range = readonly [first: number, last: number];
+
 /**
  * An immutable set of CPU ids, kept as a bitset of 32-bit words.
  *
@@ -40,9 +43,15 @@ export class Cpuset {
 
   /** All ids from `first` to `last`, both included. Empty when `last < first`. */
   static range(first: number, last: number): Cpuset {
-    if (last < first) return Cpuset.EMPTY;
-    const words = zeros((last >> 5) + 1);
-    for (let id = first; id <= last; id++) words[id >> 5]! |= 1 << (id & 31);
+    return last < first ? Cpuset.EMPTY : Cpuset.fromRanges([[first, last]]);
+  }
+
+  /** All ids of some ranges, in any order; they may overlap. */
+  static fromRanges(ranges: readonly Range[]): Cpuset {
+    let max = -1;
+    for (const [, last] of ranges) if (last > max) max = last;
+    const words = zeros((max >> 5) + 1);
+    for (const [first, last] of ranges) setRange(words, first, last);
     return Cpuset.#of(words);
   }
 
@@ -205,18 +214,28 @@ export class Cpuset {
 
   /** The kernel's list format with the shortest ranges, e.g. `0,2-3,8`; the empty string for the empty set. */
   toString(): string {
-    if (this.#text === undefined) {
-      // From range to range instead of from id to id: a tenth of the time with 1024 CPUs, and answers with many updates are
-      // mostly made of such texts.
-      const parts: string[] = [];
-      for (let first = this.next(0); first >= 0; ) {
-        const end = this.#nextOutside(first + 1);
-        parts.push(first + 1 === end ? `${first}` : `${first}-${end - 1}`);
-        first = this.next(end + 1);
-      }
-      this.#text = parts.join(',');
-    }
+    this.#text ??= this.#toText();
     return this.#text;
+  }
+
+  /**
+   * From range to range, and by bytes: a third of the time that it takes to join strings, and answers with many updates are
+   * mostly made of such texts.
+   */
+  #toText(): string {
+    let length = 0;
+    for (let first = this.next(0); first >= 0; ) {
+      const end = this.#nextOutside(first + 1);
+      if (length + MAX_RANGE_TEXT > text.length) text = lengthened(text);
+      if (length > 0) text[length++] = COMMA;
+      length = writeNumber(first, length);
+      if (end > first + 1) {
+        text[length++] = DASH;
+        length = writeNumber(end - 1, length);
+      }
+      first = this.next(end + 1);
+    }
+    return decoder.decode(text.subarray(0, length));
   }
 
   toJSON(): string {
@@ -244,11 +263,53 @@ export class Cpuset {
   }
 }
 
+/** Memory to write the text of a set to. */
+let text = new Uint8Array(4096);
+const decoder = new TextDecoder();
+/** A comma, two ids of up to ten digits, a dash. */
+const MAX_RANGE_TEXT = 22;
+// Bytes of ASCII.
+const COMMA = 0x2c;
+const DASH = 0x2d;
+const ZERO = 0x30;
+
+function lengthened(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(2 * bytes.length);
+  longer.set(bytes);
+  return longer;
+}
+
+/** Writes an id in decimal digits to `text` at `start`; returns where it ends. */
+function writeNumber(id: number, start: number): number {
+  let end = start + 1;
+  for (let rest = id; rest > 9; rest = (rest / 10) | 0) end++;
+  let rest = id;
+  for (let position = end - 1; position >= start; position--) {
+    text[position] = ZERO + (rest % 10);
+    rest = (rest / 10) | 0;
+  }
+  return end;
+}
+
 /** A packed array of zeros: one that is made with a length is taken to have holes. */
 function zeros(length: number): number[] {
   const words: number[] = [];
   while (words.length < length) words.push(0);
   return words;
+}
+
+/** Sets the bits `first` to `last`, whole words at a time. */
+function setRange(words: number[], first: number, last: number): void {
+  const fromFirst = -1 << (first & 31);
+  const toLast = -1 >>> (31 - (last & 31));
+  const [w, end] = [first >> 5, last >> 5];
+  if (w === end) {
+    words[w]! |= fromFirst & toLast;
+    return;
+  }
+  words[w]! |= fromFirst;
+  words.fill(-1, w + 1, end);
+  words[end]! |= toLast;
 }
 
 function popcount(word: number): number {

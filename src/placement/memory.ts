@@ -9,6 +9,15 @@ export type NumaMemoryPolicy = 'strict' | 'preferred' | 'none';
  * nearest nodes that have some. The nodes of offline CPUs are not known, so they add nothing.
  */
 export function memoryNodes(topology: Topology, cpus: Cpuset): Cpuset {
+  if (last?.topology !== topology || last.cpus !== cpus)
+    last = { topology, cpus, nodes: findMemoryNodes(topology, cpus) };
+  return last.nodes;
+}
+
+/** What was found last: the creation of an annotated container asks three times. */
+let last: { readonly topology: Topology; readonly cpus: Cpuset; readonly nodes: Cpuset } | undefined;
+
+function findMemoryNodes(topology: Topology, cpus: Cpuset): Cpuset {
   const { nodes } = topology;
   const anyMemory = nodes.some((node) => node.memoryBytes > 0);
   const ids: number[] = [];

@@ -121,4 +121,10 @@ describe('a set of CPUs', () => {
       }),
     );
   });
+
+  it('is written in full however long that gets', () => {
+    const even = Array.from({ length: 20_000 }, (_, index) => 2 * index);
+    assert.equal(`${Cpuset.from(even)}`, even.join(','));
+    assert.equal(`${Cpuset.from([...even, 1])}`, ['0-2', ...even.slice(2)].join(','));
+  });
 });
