@@ -1,5 +1,5 @@
 import { Cpuset } from './cpuset.ts';
-import { compareCosts, type ExclusiveRequest } from './exclusive-cost.ts';
+import type { ExclusiveRequest } from './exclusive-cost.ts';
 import { oncePerTopology } from './once-per-topology.ts';
 import { CoreCount, type PlainHost, plainHostOf, type Siblings } from './plain-host.ts';
 import type { Topology } from './topology.ts';
@@ -71,9 +71,9 @@ export function chooseByCounting(
 const countsOf = oncePerTopology((): CoreCount[] => []);
 
 function inOneCache(offer: Offer): Cpuset | undefined {
-  const best = new Fittest(offer);
-  for (const cell of offer.host.cells.keys()) best.consider(cell);
-  return best.cpus;
+  return fittest(offer, (consider) => {
+    for (let cell = 0; cell < offer.host.cells.length; cell++) consider(cell);
+  });
 }
 
 /** The core of CPU 0 is used. */
@@ -83,45 +83,75 @@ function inCacheOfCpu0(offer: Offer): Cpuset | undefined {
 }
 
 function inTwoCaches(offer: Offer): Cpuset | undefined {
-  const best = new Fittest(offer);
-  for (const cells of offer.host.neighbourhoods) {
-    for (const [index, cell] of cells.entries()) {
-      for (let other = index + 1; other < cells.length; other++) best.consider(cell, cells[other]!);
+  return fittest(offer, (consider) => {
+    for (const cells of offer.host.neighbourhoods) {
+      for (const [index, cell] of cells.entries()) {
+        for (let other = index + 1; other < cells.length; other++) consider(cell, cells[other]);
+      }
     }
-  }
-  return best.cpus;
+  });
 }
 
-/** The answer that fits best of those in the cells that are considered, which have to be of one NUMA node. */
-class Fittest {
-  cpus: Cpuset | undefined;
-  readonly #offer: Offer;
-  #fit: readonly number[] = [];
+type Consider = (cell: number, other?: number) => void;
 
-  constructor(offer: Offer) {
-    this.#offer = offer;
+/** The answer that fits best of those in one cell or two cells that are considered. */
+function fittest(offer: Offer, eachChoice: (consider: Consider) => void): Cpuset | undefined {
+  for (let fitTried = -1; ; ) {
+    let leastFit = Number.POSITIVE_INFINITY;
+    let tied: (readonly number[])[] = [];
+    eachChoice((cell, other) => {
+      const fit = fitOf(offer, cell, other);
+      if (fit <= fitTried || fit > leastFit) return;
+      if (fit < leastFit) tied = [];
+      leastFit = fit;
+      tied.push(other === undefined ? [cell] : [cell, other]);
+    });
+    if (leastFit === Number.POSITIVE_INFINITY) return undefined;
+    const found = mostJoining(offer, tied);
+    if (found !== undefined) return found;
+    // All orphans that were counted there are of another kind.
+    fitTried = leastFit;
   }
+}
 
-  consider(cell: number, other?: number): void {
-    const { host, request, wanted, count } = this.#offer;
-    const sum = (counts: readonly number[]): number =>
-      counts[cell]! + (other === undefined ? 0 : counts[other]!);
-    const spare = sum(count.wholeInCell) - wanted.cores;
-    if (spare < 0) return;
-    const odds = sum(count.halfInCell) + (wanted.odd === 'core' ? spare : 0);
-    if (wanted.odd !== undefined && odds === 0) return;
-    const { llc, node, package: pkg } = host.cells[cell]!;
-    const inOther = other === undefined ? 0 : count.wholeInLlc[host.cells[other]!.llc]!;
-    const fit = [count.wholeInLlc[llc]! + inOther, count.wholeInNode[node]!, count.wholeInPackage[pkg]!];
-    if (this.cpus !== undefined && compareCosts(fit, this.#fit) > 0) return;
-    const found = pick(this.#offer, other === undefined ? [cell] : [cell, other], false);
-    if (found === undefined) return;
-    const { joining } = request;
-    fit.push(joining === undefined ? 0 : found.size - found.countCommon(joining));
-    if (this.cpus !== undefined && compareCosts(fit, this.#fit) >= 0) return;
-    this.cpus = found;
-    this.#fit = fit;
+/**
+ * Cores that would be left over in the LLCs used, the node and the package, in one number that is the lower, the better; up to
+ * what is the same for all answers. Infinite if the cells have too few cores.
+ */
+function fitOf({ host, wanted, count }: Offer, cell: number, other: number | undefined): number {
+  let whole = count.wholeInCell[cell]!;
+  let half = count.halfInCell[cell]!;
+  const { llc, node, package: pkg } = host.cells[cell]!;
+  let leftInLlcs = count.wholeInLlc[llc]!;
+  if (other !== undefined) {
+    whole += count.wholeInCell[other]!;
+    half += count.halfInCell[other]!;
+    leftInLlcs += count.wholeInLlc[host.cells[other]!.llc]!;
   }
+  const spare = whole - wanted.cores;
+  const odds = half + (wanted.odd === 'core' ? spare : 0);
+  if (spare < 0 || (wanted.odd !== undefined && odds === 0)) return Number.POSITIVE_INFINITY;
+  return (leftInLlcs * RADIX + count.wholeInNode[node]!) * RADIX + count.wholeInPackage[pkg]!;
+}
+
+/** More than the cores of any host. */
+const RADIX = 1 << 14;
+
+/** Of the answers in some choices of cells the one with most CPUs that wait to join the pool. */
+function mostJoining(offer: Offer, choices: readonly (readonly number[])[]): Cpuset | undefined {
+  const { joining } = offer.request;
+  let best: Cpuset | undefined;
+  let most = -1;
+  for (const cells of choices) {
+    const found = pick(offer, cells, false);
+    const joins = found === undefined ? -1 : (joining?.countCommon(found) ?? 0);
+    if (joins <= most) continue;
+    best = found;
+    most = joins;
+    // None can have more. On a host that is nearly empty, most cells are alike, and need not be looked into.
+    if (joining === undefined || joining.isEmpty || joins === best?.size) break;
+  }
+  return best;
 }
 
 /** What the odd CPU is best taken from. @param count of the free CPUs */
