@@ -2,9 +2,13 @@ import { improvePlan } from '../placement/reassign.ts';
 import { createTopology, type Topology } from '../placement/topology.ts';
 import { unpackTopology } from '../placement/topology-arrays.ts';
 import { warmUpPlanning } from '../placement/warm-up.ts';
+import { lowerPriority } from './low-priority.ts';
 import { type PlannerAnswer, type PlannerTask, packTargets, unpackProblem } from './planner-task.ts';
 
 // The planner's worker thread. Piscina calls the exported functions by name.
+
+// The main thread serves the runtime meanwhile, and has to get a CPU at once when it needs one.
+lowerPriority();
 
 let cached: { readonly version: number; readonly topology: Topology } | undefined;
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkPlan, comparePlans, type Plan, type PlanCost } from '../../src/placement/plan.ts';
@@ -93,6 +94,29 @@ describe('the planner on hosts of up to 12 CPUs', () => {
     await closed.close();
     assert.equal(await pending, worst);
     assert.equal(await closed.improve(topology, request, worst, { ...options, deadlineMs: LONG_MS }), worst);
+  });
+});
+
+describe('the threads of the planner', () => {
+  /** How nice all threads of this process are, by thread (proc_pid_stat(5), field 19). */
+  function niceness(): ReadonlyMap<string, number> {
+    const threads = readdirSync('/proc/self/task');
+    return new Map(
+      threads.map((thread) => {
+        const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+        return [thread, Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])];
+      }),
+    );
+  }
+
+  it('leave the CPUs to the main thread where there are too few', async () => {
+    const before = niceness();
+    await untilReady(startPlanner({ warm: true }), WORKERS);
+    const after = niceness();
+    const own = after.get(`${process.pid}`)!;
+    assert.equal(own, before.get(`${process.pid}`));
+    const nicer = [...after].filter(([thread, nice]) => !before.has(thread) && nice > own);
+    assert.equal(nicer.length, WORKERS);
   });
 });
 
