@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { bundlePacks, CACHED_PACKS } from './packs.ts';
 import { thirdParties } from './third-party.ts';
 
@@ -47,6 +47,18 @@ const pageFiles = readdirSync(`${made}/page`).map((file) => [
   readFileSync(`${made}/page/${file}`, 'utf8'),
 ]);
 
+/**
+ * protobufjs takes this package along, and src/protocol/protobuf.ts takes it out again: to load it is a WebAssembly module more, and
+ * with that 1 ms until a plugin has registered.
+ */
+const withoutLong: Plugin = {
+  name: 'without long',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^long$/ }, ({ path }) => ({ path, namespace: 'without' }));
+    onLoad({ filter: /^long$/, namespace: 'without' }, () => ({ contents: 'module.exports = null;' }));
+  },
+};
+
 const options: BuildOptions = {
   outdir: made,
   bundle: true,
@@ -56,6 +68,7 @@ const options: BuildOptions = {
   // Names and lines stay: they are in stack traces.
   minifySyntax: true,
   legalComments: 'none',
+  plugins: [withoutLong],
   define: {
     PACKAGE_VERSION: JSON.stringify(version),
     PAGE_FILES: JSON.stringify(Object.fromEntries(pageFiles)),
@@ -104,9 +117,11 @@ renameSync(made, 'dist');
 // The runtime starts a plugin by a link and with nearly no environment, and the folder may have been moved after the build.
 // So the program is found from where this script really is, and node is the one of the build as long as it is there. The
 // setting has the C library give back the memory of large messages once they are read: 3 to 5 MB less, for good. Extra CA
-// certificates are of no use here, and would double the time that Node takes to start.
+// certificates are of no use here, and would double the time that Node takes to start. To ask where a link leads takes 1 ms: only
+// where there is one, or where this is called from its own folder.
 const launcher = `#!/bin/sh
-self=$(readlink -f "$0")
+self=$0
+if [ -h "$self" ] || [ ! -f "\${self%/bin/*}/dist/weka-cpuset.cjs" ]; then self=$(readlink -f "$self"); fi
 node='${process.execPath}'
 [ -x "$node" ] || node=node
 export MALLOC_MMAP_THRESHOLD_=131072

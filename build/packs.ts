@@ -7,17 +7,11 @@ import { type BuildOptions, build, type Metafile, transform } from 'esbuild';
  */
 const PACKS = {
   /** Until the registration is sent. */
-  register: ['src/main/index.ts', 'src/main/run.ts'],
+  register: ['src/main/index.ts', 'src/workers/host-thread.ts', 'src/main/run.ts'],
   /** Until events are answered. */
-  serve: [
-    'src/main/config.ts',
-    'src/main/log.ts',
-    'node_modules/pino/pino.js',
-    'src/main/daemon.ts',
-    'src/main/admin/admin.ts',
-  ],
-  /** Until events are answered, where a file or the runtime gives settings. */
-  settings: ['src/main/config-file.ts'],
+  serve: ['src/main/log.ts', 'node_modules/pino/pino.js', 'src/main/daemon.ts', 'src/main/admin/admin.ts'],
+  /** Until events are answered, where there are settings. */
+  settings: ['src/main/config.ts', 'src/main/config-watch.ts', 'src/main/config-file.ts'],
   /** By a plugin that runs, when first asked. */
   later: [
     'src/main/admin/metrics.ts',

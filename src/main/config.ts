@@ -1,11 +1,18 @@
-import { CpuListError, parseCpuList } from '../placement/cpulist.ts';
-import type { Cpuset } from '../placement/cpuset.ts';
 import { ConfigError, quote } from './config-error.ts';
 import { SCHEMAS } from './setting-schemas.ts';
-import { type Config, kebabCase, SETTING_NAMES, SETTINGS, type SettingValue } from './settings.ts';
+import {
+  type Config,
+  configOf,
+  DEFAULT_CONFIG,
+  kebabCase,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingValue,
+} from './settings.ts';
 import { didYouMean } from './suggest.ts';
 
-export type { Config };
+export { configuredCpus } from './configured-cpus.ts';
+export { type Config, DEFAULT_CONFIG };
 
 /** One setting as a source gives it. */
 export interface GivenSetting {
@@ -41,42 +48,16 @@ const NAME_OF_KEY: ReadonlyMap<string, keyof Config> = new Map(
  * @throws ConfigError for an unknown key, a key given twice in one source, or a bad value
  */
 export function loadConfig(sources: ConfigSources): Config {
-  return Object.freeze({
-    ...DEFAULT_CONFIG,
-    ...readSource(sources.file ?? []),
-    ...readSource(sources.nri ?? []),
-    ...readSource(sources.environment ?? []),
-    ...readSource(sources.flags ?? []),
-  });
+  const { file = [], nri = [], environment = [], flags = [] } = sources;
+  return configOf(...[file, nri, environment, flags].map(readSettings));
 }
-
-/** The settings in force when no source says anything. */
-export const DEFAULT_CONFIG: Config = Object.freeze(
-  readSource(
-    SETTING_NAMES.map((key) => ({ key, value: SETTINGS[key].fallback, where: 'built-in default' })),
-  ) as Config,
-);
 
 /**
- * A configured CPU list as the set of CPUs of this host, which is not known yet when the settings are read.
+ * The settings that one source gives.
  *
- * @param maxCpuId highest id the kernel can ever have (`Topology.maxCpuId`)
- * @throws ConfigError when the list names a CPU above it
+ * @throws ConfigError as `loadConfig`
  */
-export function configuredCpus(
-  config: Config,
-  setting: 'reservedCpus' | 'protectedCpus',
-  maxCpuId: number,
-): Cpuset {
-  try {
-    return parseCpuList(config[setting], { max: maxCpuId, allowEmpty: true });
-  } catch (error) {
-    if (error instanceof CpuListError) throw new ConfigError(`${setting}: ${error.message}`);
-    throw error;
-  }
-}
-
-function readSource(source: readonly GivenSetting[]): Partial<Config> {
+export function readSettings(source: readonly GivenSetting[]): Partial<Config> {
   const read = new Map<keyof Config, { readonly by: GivenSetting; readonly value: unknown }>();
   for (const given of source) {
     const name = settingName(given);

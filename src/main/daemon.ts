@@ -10,11 +10,9 @@ import type { Admin } from './admin/admin.ts';
 import { Observations } from './admin/observations.ts';
 import { Afterwards } from './afterwards.ts';
 import type { RunOptions } from './cli/args.ts';
-import { type Config, type GivenSetting, loadConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
-import { configVersion, watchConfig } from './config-watch.ts';
 import { logDecision } from './decision-log.ts';
-import { settingsOfFile, settingsOfText } from './given-settings.ts';
+import { settingsOfCommand, settingsOfFile, settingsOfText } from './given-settings.ts';
 import { keepHeapSmall } from './heap.ts';
 import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
@@ -26,6 +24,7 @@ import type { EventName, EventOutcome, RuntimeFacts } from './nri/session.ts';
 import { optimizeEarly, optimizeNothing } from './optimize-early.ts';
 import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
 import { Rules } from './rules.ts';
+import { type Config, configOf } from './settings.ts';
 import { VERSION } from './version.ts';
 
 /** About 1 kB each. */
@@ -50,8 +49,10 @@ export class Daemon {
   readonly #options: RunOptions;
   readonly #mailbox: Mailbox;
   readonly #log: Log;
+  /** What the command line and the environment say. */
+  readonly #given: Partial<Config>;
   /** What the configuration file says at start. */
-  readonly #file: readonly GivenSetting[];
+  readonly #file: Partial<Config>;
   readonly #hooks: DaemonHooks;
   /** The host is read, and the rules for it are made. */
   #ready!: Promise<void>;
@@ -81,12 +82,14 @@ export class Daemon {
     options: RunOptions,
     mailbox: Mailbox,
     log: Log,
-    file: readonly GivenSetting[],
+    given: Partial<Config>,
+    file: Partial<Config>,
     hooks: DaemonHooks,
   ) {
     this.#options = options;
     this.#mailbox = mailbox;
     this.#log = log;
+    this.#given = given;
     this.#file = file;
     this.#hooks = hooks;
   }
@@ -106,10 +109,13 @@ export class Daemon {
     hooks: DaemonHooks,
   ): Promise<Daemon> {
     const { configPath, sources } = options;
-    const version = configPath === undefined ? '' : await configVersion(configPath);
+    // What watches files takes a millisecond to load, for `node:fs/promises`.
+    const version =
+      configPath === undefined ? '' : await (await import('./config-watch.ts')).configVersion(configPath);
+    const given = await settingsOfCommand(sources);
     const file = await settingsOfFile(configPath);
-    const { reconcile } = loadConfig({ ...sources, file });
-    const daemon = new Daemon(options, mailbox, log, file, hooks);
+    const { reconcile } = configOf(file, given);
+    const daemon = new Daemon(options, mailbox, log, given, file, hooks);
     daemon.#ready = daemon.#readHost(hostThread, reconcile.hostInterval, version);
     daemon.#ready.catch(hooks.fail);
     return daemon;
@@ -117,7 +123,7 @@ export class Daemon {
 
   async #readHost(started: HostThread, hostInterval: number, version: string): Promise<void> {
     const log = this.#log;
-    const { configPath, dryRun, sources, hostRoot } = this.#options;
+    const { configPath, dryRun, hostRoot } = this.#options;
     this.#host = new Host({
       hostRoot,
       started,
@@ -131,8 +137,9 @@ export class Daemon {
     });
     const topology = createTopology(await this.#host.start());
     keepHeapSmall();
-    this.#rules = new Rules(sources, topology, this.#file);
+    this.#rules = new Rules(this.#given, topology, this.#file);
     if (configPath !== undefined) {
+      const { watchConfig } = await import('./config-watch.ts');
       this.#endConfigWatch = watchConfig(configPath, version, () => void this.#reload(configPath));
     }
     log.setDebug(this.#rules.config.debug);
@@ -163,7 +170,7 @@ export class Daemon {
       return this.#rules.config;
     }
     const nri = await settingsOfText(text, source);
-    const config = loadConfig({ ...this.#options.sources, file: this.#file, nri });
+    const config = configOf(this.#file, nri, this.#given);
     // The list comes next.
     optimizeNothing();
     this.#isConfigured = true;

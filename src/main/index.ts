@@ -33,8 +33,12 @@ async function execute(command: Command): Promise<number> {
         const { loadConfig } = await import('./config.ts');
         loadConfig(command.options.sources);
       }
+      // Its thread takes 25 ms to start and nearly as long to read a host of 1024 CPUs, beside this one. Before the rest is
+      // loaded it disturbs that least: the runtime hears of us 2 to 3 ms earlier than when it comes after.
+      const { startHostThread } = await import('../workers/host-thread.ts');
+      const hostThread = startHostThread(command.options.hostRoot);
       const { runPlugin } = await import('./run.ts');
-      return runPlugin(command.options);
+      return runPlugin(command.options, hostThread);
     }
     case 'topology': {
       const { topologyReport } = await import('./cli/topology.ts');

@@ -1,17 +1,17 @@
 import type { Topology } from '../placement/topology.ts';
-import { type Config, type ConfigSources, type GivenSetting, loadConfig } from './config.ts';
 import { createPolicy, type Policy } from './ledger/policy.ts';
+import { type Config, configOf } from './settings.ts';
 
 /** What a policy is made from. Each part changes on its own; together they are checked before any of it counts. */
 interface Sources {
   readonly topology: Topology;
-  readonly file: readonly GivenSetting[];
-  readonly nri: readonly GivenSetting[];
+  readonly file: Partial<Config>;
+  readonly nri: Partial<Config>;
 }
 
 /** The rules in force: the settings of all sources, and the policy they make on this host. */
 export class Rules {
-  readonly #given: ConfigSources;
+  readonly #given: Partial<Config>;
   #sources: Sources;
   #config: Config;
   #policy: Policy;
@@ -20,11 +20,11 @@ export class Rules {
   /**
    * @param given settings of the command line and the environment
    * @param file settings of the configuration file
-   * @throws ConfigError when they are wrong, or wrong for this host
+   * @throws ConfigError when they are wrong for this host
    */
-  constructor(given: ConfigSources, topology: Topology, file: readonly GivenSetting[]) {
+  constructor(given: Partial<Config>, topology: Topology, file: Partial<Config>) {
     this.#given = given;
-    this.#sources = { topology, file, nri: [] };
+    this.#sources = { topology, file, nri: {} };
     [this.#config, this.#policy] = this.#make(this.#sources);
   }
 
@@ -41,8 +41,8 @@ export class Rules {
     return this.#change({ topology });
   }
 
-  /** The configuration file has changed. @throws ConfigError when it is wrong, leaving all as it was */
-  setFile(file: readonly GivenSetting[]): Policy {
+  /** The configuration file has changed. @throws ConfigError when it is wrong for this host, leaving all as it was */
+  setFile(file: Partial<Config>): Policy {
     return this.#change({ file });
   }
 
@@ -50,9 +50,9 @@ export class Rules {
    * The runtime handed over this configuration, which it does at every connection: the same one changes nothing.
    *
    * @param settings what is in it
-   * @throws ConfigError when it is wrong, leaving all as it was
+   * @throws ConfigError when it is wrong for this host, leaving all as it was
    */
-  setNri(text: string, settings: readonly GivenSetting[]): Policy {
+  setNri(text: string, settings: Partial<Config>): Policy {
     if (text === this.#nriText) return this.#policy;
     const policy = this.#change({ nri: settings });
     this.#nriText = text;
@@ -67,7 +67,7 @@ export class Rules {
   }
 
   #make({ topology, file, nri }: Sources): [Config, Policy] {
-    const config = loadConfig({ ...this.#given, file, nri });
+    const config = configOf(file, nri, this.#given);
     return [config, createPolicy(topology, config)];
   }
 }

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { startHostThread } from '../workers/host-thread.ts';
+import type { HostThread } from '../workers/host-thread.ts';
 import { Mailbox } from './actor.ts';
 import type { RunOptions } from './cli/args.ts';
 import type { Daemon } from './daemon.ts';
@@ -13,12 +13,11 @@ import { VERSION } from './version.ts';
  * The runtime waits for our registration, and not for long: it goes out first, and only then is loaded what answering needs
  * (hence the dynamic imports), and host and configuration are read.
  *
+ * @param hostThread a worker for the host, which may still be starting
  * @returns the exit code
  * @throws ConfigError when the configuration is wrong; TopologyError when the host cannot be read
  */
-export async function runPlugin(options: RunOptions): Promise<number> {
-  // Its thread takes 25 ms to start and as long to read a host of 1024 CPUs, beside this one. 2 ms later the runtime hears of us.
-  const hostThread = startHostThread(options.hostRoot);
+export async function runPlugin(options: RunOptions, hostThread: HostThread): Promise<number> {
   const stop = new AbortController();
   let failure: unknown;
   const fail = (error: unknown): void => {

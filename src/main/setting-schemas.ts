@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 import { CpuListError, parseCpuList } from '../placement/cpulist.ts';
-import { type Config, camelCase, MAX_CPU_ID, MAX_GROWTH } from './settings.ts';
+import { type Config, camelCase, DEFAULT_CONFIG, MAX_CPU_ID, MAX_GROWTH } from './settings.ts';
 
-// Apart from the settings' names: to make these takes 5 ms, which a plugin that the runtime waits for does not have.
+// Apart from the settings' names and defaults: to load zod and make these takes 3 ms, which a plugin that the runtime waits for
+// does not have. One without settings never loads them.
 
 const text = z.string().check(z.trim());
 const boolean = z.pipe(
@@ -68,6 +69,8 @@ const partsByName = z.transform((parts: [string, unknown][], { issues }) => {
 const share = number(/^(0(\.\d+)?|1)$/, 1);
 const seconds = number(/^\d+(\.\d+)?$/, 86_400);
 
+const { reassignment, reconcile, metrics } = DEFAULT_CONFIG;
+
 /** How each setting is read. */
 export const SCHEMAS: { readonly [K in keyof Config]: z.ZodMiniType<Config[K]> } = {
   annotationDomain: domain,
@@ -82,18 +85,18 @@ export const SCHEMAS: { readonly [K in keyof Config]: z.ZodMiniType<Config[K]> }
   poolGrowth: z.union([growth, z.pipe(z.pipe(text, compactGrowth), growth)]),
   liftCpuQuota: boolean,
   reassignment: group({
-    minContainers: z._default(wholeNumber(100_000), 16),
-    minCpus: z._default(wholeNumber(100_000), 128),
-    timeoutShare: z._default(share, 0.05),
-    msPerContainer: z._default(seconds, 1),
-    workers: z._default(wholeNumber(64), 0),
-    warm: z._default(boolean, false),
+    minContainers: z._default(wholeNumber(100_000), reassignment.minContainers),
+    minCpus: z._default(wholeNumber(100_000), reassignment.minCpus),
+    timeoutShare: z._default(share, reassignment.timeoutShare),
+    msPerContainer: z._default(seconds, reassignment.msPerContainer),
+    workers: z._default(wholeNumber(64), reassignment.workers),
+    warm: z._default(boolean, reassignment.warm),
   }),
   reconcile: group({
-    after: z._default(seconds, 5),
-    growthAfter: z._default(seconds, 10),
-    driftInterval: z._default(seconds, 10),
-    hostInterval: z._default(seconds, 2),
+    after: z._default(seconds, reconcile.after),
+    growthAfter: z._default(seconds, reconcile.growthAfter),
+    driftInterval: z._default(seconds, reconcile.driftInterval),
+    hostInterval: z._default(seconds, reconcile.hostInterval),
   }),
-  metrics: group({ containers: z._default(boolean, false) }),
+  metrics: group({ containers: z._default(boolean, metrics.containers) }),
 };

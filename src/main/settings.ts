@@ -68,7 +68,6 @@ export type SettingValue = string | readonly SettingValue[] | { readonly [key: s
 
 /** What people are told about a setting; `SCHEMAS` has how it is read. */
 export interface Setting {
-  readonly fallback: string;
   /** What is allowed, to follow "must be". */
   readonly allowed: string;
   /** Placeholder of the value in help texts; a setting without one is on or off. */
@@ -80,89 +79,105 @@ export interface Setting {
 export const MAX_CPU_ID = 8191;
 export const MAX_GROWTH = 10_000;
 
-const CPU_LIST_ALLOWED = 'a list of CPU ids such as 0,2-3,8';
+const CPU_LIST_ALLOWED = 'CPU ids in one text such as "0,2-3,8"';
+
+/** The settings in force when no source says anything. */
+export const DEFAULT_CONFIG: Config = Object.freeze<Config>({
+  annotationDomain: 'weka.io',
+  debug: false,
+  numaMemoryPolicy: 'strict',
+  reservedCpus: '',
+  protectedCpus: '',
+  isolatedCpus: 'exclude',
+  minSharedCpus: 1,
+  pinningNamespaces: ['*'],
+  priority: 'siblings',
+  poolGrowth: { rate: 20, burst: 40 },
+  liftCpuQuota: false,
+  reassignment: {
+    minContainers: 16,
+    minCpus: 128,
+    timeoutShare: 0.05,
+    msPerContainer: 1,
+    workers: 0,
+    warm: false,
+  },
+  reconcile: { after: 5, growthAfter: 10, driftInterval: 10, hostInterval: 2 },
+  metrics: { containers: false },
+});
+
+/** The settings in force: the defaults, overridden by what each source gives, in turn. */
+export function configOf(...sources: readonly Partial<Config>[]): Config {
+  return Object.freeze(Object.assign({}, DEFAULT_CONFIG, ...sources));
+}
 
 /** All settings. Their order is that of the help text. */
 export const SETTINGS: { readonly [K in keyof Config]: Setting } = {
   annotationDomain: {
-    fallback: 'weka.io',
     allowed: 'a domain name such as weka.io',
     placeholder: 'DOMAIN',
     help: 'domain of the pod annotations',
   },
   debug: {
-    fallback: 'false',
     allowed: 'true or false',
     help: 'log level debug',
   },
   numaMemoryPolicy: {
-    fallback: 'strict',
     allowed: 'strict, preferred or none',
     placeholder: 'POLICY',
     help: 'memory of annotated containers: strict, preferred or none',
   },
   reservedCpus: {
-    fallback: '',
     allowed: CPU_LIST_ALLOWED,
     placeholder: 'CPUS',
     help: 'CPUs never given to integer containers',
   },
   protectedCpus: {
-    fallback: '',
     allowed: CPU_LIST_ALLOWED,
     placeholder: 'CPUS',
     help: 'CPUs that may not be pinned by annotation either',
   },
   isolatedCpus: {
-    fallback: 'exclude',
     allowed: 'exclude, prefer or ignore',
     placeholder: 'USE',
     help: 'use of CPUs isolated at boot: exclude, prefer or ignore',
   },
   minSharedCpus: {
-    fallback: '1',
     allowed: `a whole number from 0 to ${MAX_CPU_ID}`,
     placeholder: 'COUNT',
     help: 'CPUs that always stay in the shared pool',
   },
   pinningNamespaces: {
-    fallback: '*',
     allowed: 'namespaces, or patterns of them with * and ?',
     placeholder: 'LIST',
     help: 'namespaces whose pods may pin CPUs, comma-separated, with * and ?',
   },
   priority: {
-    fallback: 'siblings',
     allowed: 'siblings or numa',
     placeholder: 'WHICH',
     help: 'what comes first: whole cores (siblings) or few nodes (numa)',
   },
   poolGrowth: {
-    fallback: '20/s, burst 40',
     allowed: `a rate and a burst from 0 to ${MAX_GROWTH}, such as "20/s, burst 40"`,
     placeholder: 'BUDGET',
     help: 'updates spent on letting the shared pool grow',
   },
   liftCpuQuota: {
-    fallback: 'false',
     allowed: 'true or false',
     help: 'no CFS quota for containers with CPUs of their own',
   },
   reassignment: {
-    fallback: '',
     allowed:
       'any of minContainers, minCpus, timeoutShare, msPerContainer, workers, warm, such as "workers=2"',
     placeholder: 'PARTS',
     help: 'planning of large moves in workers, e.g. workers=2,warm=true',
   },
   reconcile: {
-    fallback: '',
     allowed: 'any of after, growthAfter, driftInterval, hostInterval, in seconds, such as "after=5"',
     placeholder: 'PARTS',
     help: 'when to look and repair, in seconds, e.g. drift-interval=30',
   },
   metrics: {
-    fallback: '',
     allowed: 'containers, such as "containers=true"',
     placeholder: 'PARTS',
     help: 'containers=true: a metric for each container with its own CPUs',
@@ -171,6 +186,15 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting } = {
 
 /** Every setting's name. */
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly (keyof Config)[];
+
+/** The default of a setting as text, of the form in which it is given; empty for one that has parts with names. */
+export function defaultText(setting: keyof Config): string {
+  const { poolGrowth, pinningNamespaces, ...others } = DEFAULT_CONFIG;
+  if (setting === 'poolGrowth') return `${poolGrowth.rate}/s, burst ${poolGrowth.burst}`;
+  if (setting === 'pinningNamespaces') return pinningNamespaces.join(',');
+  const value = others[setting];
+  return typeof value === 'object' ? '' : `${value}`;
+}
 
 /** `minSharedCpus` as `min-shared-cpus`: the spelling of flags and of ConfigMap keys. */
 export function kebabCase(name: string): string {

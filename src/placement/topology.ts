@@ -102,7 +102,8 @@ function byLowestCpu(level: readonly Cpuset[]): readonly Cpuset[] {
 function positions(level: readonly Cpuset[], maxCpuId: number): Int32Array {
   const of = new Int32Array(maxCpuId + 1).fill(-1);
   level.forEach((cpus, position) => {
-    for (const cpu of cpus) of[cpu] = position;
+    // Not with the set's iterator: five levels of 1024 CPUs take a plugin that has just started 0.6 of 2.6 ms more with it.
+    for (let cpu = cpus.first; cpu >= 0; cpu = cpus.next(cpu + 1)) of[cpu] = position;
   });
   return of;
 }

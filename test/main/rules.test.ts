@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ConfigSources } from '../../src/main/config.ts';
+import { readSettings } from '../../src/main/config.ts';
 import { ConfigError } from '../../src/main/config-error.ts';
 import { parseSettings } from '../../src/main/config-file.ts';
 import type { Policy } from '../../src/main/ledger/policy.ts';
@@ -17,14 +17,14 @@ const WITHOUT_CPU_7 = createTopology({
   offline: Cpuset.from([7]),
 });
 
-const settings = (text: string) => parseSettings(text, 'test');
+const settings = (text: string, name = 'test') => readSettings(parseSettings(text, name));
 
-function rulesOf(file: string, given: ConfigSources = {}): Rules {
-  return new Rules(given, TOPOLOGY, settings(file));
+function rulesOf(file: string, given = ''): Rules {
+  return new Rules(settings(given), TOPOLOGY, settings(file));
 }
 
 function setNri(rules: Rules, text: string): Policy {
-  return rules.setNri(text, parseSettings(text, 'the runtime'));
+  return rules.setNri(text, settings(text, 'the runtime'));
 }
 
 /** Asserts that a change is refused for a reason that names `what`, and leaves everything as it was. */
@@ -37,9 +37,7 @@ function refuses(rules: Rules, what: RegExp, change: () => unknown): void {
 
 describe('the rules in force', () => {
   it('are what the sources say together: the runtime over the file, flags over both', () => {
-    const rules = rulesOf('{ minSharedCpus: 1, reservedCpus: 0, priority: numa }', {
-      flags: settings('priority: siblings'),
-    });
+    const rules = rulesOf('{ minSharedCpus: 1, reservedCpus: 0, priority: numa }', 'priority: siblings');
     const policy = setNri(rules, '{ minSharedCpus: 2, priority: numa }');
     assert.equal(policy, rules.policy);
     assert.equal(policy.minSharedCpus, 2);

@@ -1,6 +1,6 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import type { Config } from '../config.ts';
-import { configuredCpus } from '../config.ts';
+import { configuredCpus } from '../configured-cpus.ts';
 import { isExclusive } from '../ledger/entry.ts';
 import type { LedgerView } from '../ledger/invariants.ts';
 import type { Policy } from '../ledger/policy.ts';

@@ -1,5 +1,5 @@
 import type { Topology } from '../../placement/topology.ts';
-import { configuredCpus } from '../config.ts';
+import { configuredCpus } from '../configured-cpus.ts';
 import { byAge, type Entry, forbiddenTo } from '../ledger/entry.ts';
 import type { NriVersion } from '../nri/runtime-version.ts';
 import type { ContainerView, HealthView, RuntimeView, StateView, TopologyView } from './api.ts';

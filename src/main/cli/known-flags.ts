@@ -1,4 +1,4 @@
-import { kebabCase, SETTING_NAMES, SETTINGS } from '../settings.ts';
+import { defaultText, kebabCase, SETTING_NAMES, SETTINGS } from '../settings.ts';
 import type { Flag } from './flags.ts';
 
 /** What the names of our environment variables begin with; NRI has names of its own for what concerns it. */
@@ -97,7 +97,7 @@ export const RUN_FLAGS: readonly Flag[] = [
 export const SETTING_FLAGS: readonly Flag[] = SETTING_NAMES.map((setting) => {
   const { allowed, ...shown } = SETTINGS[setting];
   const name = kebabCase(setting);
-  return { ...shown, name, variable: variableOf(name) };
+  return { ...shown, name, variable: variableOf(name), fallback: defaultText(setting) };
 });
 
 /** Flags of `topology`. */

@@ -1,6 +1,6 @@
 import { readTopology, TopologyError } from '../../placement/sysfs.ts';
 import { createTopology, type Topology } from '../../placement/topology.ts';
-import { type Config, DEFAULT_CONFIG } from '../config.ts';
+import { type Config, DEFAULT_CONFIG, loadConfig, readSettings } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
 import { parseSettings, readConfig } from '../config-file.ts';
 import { Rules } from '../rules.ts';
@@ -85,13 +85,18 @@ async function readOwnConfig(
   const file = handedOver === undefined ? undefined : `${NRI_CONFIG_FOLDER}/${handedOver}`;
   const path = given ?? (file && hostPath(node, file));
   const unused = { path, settings: DEFAULT_CONFIG };
-  if (path === undefined || typeof topology === 'string') return { ...unused, problem: undefined };
+  if (path === undefined) return { ...unused, problem: undefined };
   try {
     const source =
       given === undefined
         ? parseSettings(node.read(file!) ?? '', `config file ${path}`)
         : await readConfig(given);
-    return { path, settings: new Rules({}, topology, source).config, problem: undefined };
+    // Whether it fits the CPUs is for the rules to find out.
+    const settings =
+      typeof topology === 'string'
+        ? loadConfig({ file: source })
+        : new Rules({}, topology, readSettings(source)).config;
+    return { path, settings, problem: undefined };
   } catch (failure) {
     if (failure instanceof ConfigError) return { ...unused, problem: failure.message };
     throw failure;

@@ -3,8 +3,9 @@ import type { NumaMemoryPolicy } from '../../placement/memory.ts';
 import type { IsolatedCpus } from '../../placement/pool.ts';
 import type { Topology } from '../../placement/topology.ts';
 import type { ClassifySettings } from '../../placement/workload.ts';
-import { type Config, configuredCpus } from '../config.ts';
+import { configuredCpus } from '../configured-cpus.ts';
 import { globMatcher } from '../glob.ts';
+import type { Config } from '../settings.ts';
 import type { GrowthLimits } from './growth.ts';
 
 /** The rules of one host: its topology and the configuration read against it. Immutable; replaced as a whole. */
