@@ -16,7 +16,9 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const command = parseCommandLine(argv, process.env);
     if (command.name === 'run') log = command.options.log;
-    return await execute(command);
+    const code = await execute(command);
+    if (command.name !== 'run') await outputIsWritten();
+    return code;
   } catch (error) {
     await report(error, log);
     return error instanceof ConfigError ? BAD_USE : FAILED;
@@ -89,8 +91,18 @@ async function execute(command: Command): Promise<number> {
 
 /** Somebody who has read enough, such as `head`, ends the program, and nothing is wrong. */
 function endWithReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`weka-cpuset: the output cannot be written: ${error.message}\n`);
+  process.exit(FAILED);
+}
+
+/** A pipe takes 64 KiB at a time, and what waits for its reader is lost when the program ends. An error ends it at once. */
+function outputIsWritten(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write('', (error) => {
+      if (!error) resolve();
+    });
+  });
 }
 
 function print(text: string): number {
@@ -117,4 +129,6 @@ function describe(error: unknown): string {
   return (expected ? undefined : error.stack) ?? error.message;
 }
 
+// What comes to no end has not succeeded.
+process.exitCode = FAILED;
 main(process.argv.slice(2)).then((code) => process.exit(code));

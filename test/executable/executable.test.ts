@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { emulatorOf } from '../../build/libraries.ts';
@@ -97,6 +97,18 @@ describe('The executable for this machine', () => {
     const { tasks, answers, incidents } = planner();
     assert.ok(tasks > 0);
     assert.deepEqual({ answers, incidents }, { answers: tasks, incidents: 0 });
+  });
+
+  it('fails to install where there is no room, and leaves nothing there', (t) => {
+    const folder = temporaryFolder(t);
+    // A limit on the size of files stands for the end of the disk.
+    const argv = ['--fsize=1000000', executable, 'install', '--to', join(folder, '99-weka-cpuset')];
+    const { status, stdout, stderr } = spawnSync('/usr/bin/prlimit', argv, { encoding: 'utf8' });
+    assert.deepEqual(
+      [status, stdout, stderr],
+      [1, '', 'weka-cpuset: install: EFBIG: file too large, write\n'],
+    );
+    assert.deepEqual(readdirSync(folder), []);
   });
 
   it('plays the demo, with itself as the plugin', () => {

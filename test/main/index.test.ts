@@ -30,6 +30,7 @@ describe('the program starts', () => {
   test('with an empty environment, from anywhere', () => {
     assert.deepEqual(call(['version']), VERSION);
     assert.deepEqual(call(['version'], { program: 'bin/weka-cpuset', cwd: ROOT }), VERSION);
+    assert.deepEqual(call(['version'], { program: './weka-cpuset', cwd: join(ROOT, 'bin') }), VERSION);
   });
 
   test('through links, as a pre-installed plugin is', () => {
@@ -54,6 +55,35 @@ describe('what was asked for goes to standard output', () => {
     const { status, stdout, stderr } = call(['--help']);
     assert.match(stdout, /^Usage: weka-cpuset/m);
     assert.deepEqual([status, stderr], [0, '']);
+  });
+
+  test('as a whole, also through a pipe that takes less at once', () => {
+    const pods = join(folder, 'pods.json');
+    const spec = { containers: [{ name: 'c' }] };
+    const items = Array.from({ length: 400 }, (_, index) => ({
+      kind: 'Pod',
+      metadata: { name: `pod-${index}` },
+      spec,
+    }));
+    writeFileSync(pods, JSON.stringify({ kind: 'List', items }));
+    const argv = ['simulate', '--pods', pods, '--topology', '8 cores', '--json'];
+    const { stdout: all } = call(argv);
+    const { stdout: piped } = spawnSync('sh', ['-c', '"$0" "$@" | { sleep 1; cat; }', PROGRAM, ...argv], {
+      encoding: 'utf8',
+    });
+    assert.ok(all.length > 65_536);
+    assert.equal(piped, all);
+  });
+
+  test('or the program fails', () => {
+    const { status, stderr } = spawnSync('sh', ['-c', '"$0" --help >/dev/full', PROGRAM], {
+      encoding: 'utf8',
+    });
+    assert.equal(
+      stderr,
+      'weka-cpuset: the output cannot be written: ENOSPC: no space left on device, write\n',
+    );
+    assert.equal(status, 1);
   });
 
   test('the topology of this host, and of another', () => {

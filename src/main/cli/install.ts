@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { chmod, lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isSea } from 'node:sea';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { loadConfig } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
 import { readConfig } from '../config-file.ts';
@@ -22,11 +21,18 @@ export interface InstallOptions {
  * has no program to copy files with.
  *
  * @returns the exit code
- * @throws ConfigError when the settings are wrong, or this is no single executable
+ * @throws ConfigError when the settings are wrong, this is no single executable, or what is to be replaced is no file
  */
 export async function runInstall(options: InstallOptions): Promise<number> {
   if (!isSea()) throw new ConfigError('install: only the single executable can be copied');
-  await install(process.execPath, options);
+  try {
+    await install(process.execPath, options);
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error;
+    // What the system says names the file; where in the program it was is no news to whoever installs.
+    process.stderr.write(`weka-cpuset: install: ${error.message}\n`);
+    return 1;
+  }
   process.stdout.write(`installed ${options.to}\n`);
   return 0;
 }
@@ -47,10 +53,21 @@ export async function install(executable: string, { to, config }: InstallOptions
  * executed: a runtime that is started meanwhile passes over it, but would fail at an executable with a name like that.
  */
 async function replace(path: string, mode: number, content: () => Readable): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there !== undefined && !there.isFile() && !there.isSymbolicLink()) {
+    throw new ConfigError(`install: ${path} is there and is no file`);
+  }
   const unfinished = `${path}.${randomUUID()}`;
   await mkdir(dirname(path), { recursive: true });
   try {
-    await pipeline(content, createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true }));
+    const file = await open(unfinished, 'wx', 0o600);
+    try {
+      // Not a stream that flushes: such a one never ends when the disk is full.
+      await writeFile(file, content());
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await rename(unfinished, path);
   } catch (error) {
     await rm(unfinished, { force: true });

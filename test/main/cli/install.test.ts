@@ -70,6 +70,34 @@ test('leaves what is there when the executable cannot be read', async (t) => {
   assert.equal(execFileSync(to, { encoding: 'utf8' }), 'first\n');
 });
 
+test('leaves what is there, and nothing else, when the disk is full', async (t) => {
+  const { executable, to } = places(t);
+  await install(executable, { to, config: undefined });
+  writeFileSync(executable, '#!/bin/sh\necho second\n'.padEnd(100_000, '#'));
+  const source = join(import.meta.dirname, '../../../src/main/cli/install.ts');
+  // A limit on the size of files stands for the end of the disk.
+  const program = `
+    import { spawnSync } from 'node:child_process';
+    import { install } from ${JSON.stringify(source)};
+    spawnSync('prlimit', ['--fsize=50000', '--pid', String(process.pid)]);
+    await install(${JSON.stringify(executable)}, { to: ${JSON.stringify(to)}, config: undefined })
+      .catch(({ code }) => console.log(code));`;
+  const argv = ['--import', 'tsx', '--input-type=module', '--eval', program];
+  assert.equal(execFileSync(process.execPath, argv, { encoding: 'utf8' }), 'EFBIG\n');
+  assert.deepEqual(readdirSync(join(to, '..')), ['99-weka-cpuset']);
+  assert.equal(execFileSync(to, { encoding: 'utf8' }), 'first\n');
+});
+
+test('replaces files, and nothing else', async (t) => {
+  const { executable, to } = places(t);
+  mkdirSync(to, { recursive: true });
+  await assert.rejects(install(executable, { to, config: undefined }), {
+    name: 'ConfigError',
+    message: `install: ${to} is there and is no file`,
+  });
+  assert.deepEqual(readdirSync(join(to, '..')), ['99-weka-cpuset']);
+});
+
 test('needs to be told where', () => {
   assert.throws(() => parseCommandLine(['install'], {}), /--to=FILE/);
   assert.throws(() => parseCommandLine(['install', '--to=/a', '--config-to=/b'], {}), /needs --config/);
