@@ -3,7 +3,7 @@ import type { Logger } from './log.ts';
 
 /** One line per decision: what changed at level info, what did not at debug, what could not be done as a warning. */
 export function logDecision(logger: Logger, decision: JournalRecord): void {
-  const { operation, event, outcome, container = '', kind = '', cpus, warnings = [] } = decision;
+  const { operation, event, outcome, container, kind, cpus, warnings = [] } = decision;
   const level = outcome === 'refused' ? 'warn' : outcome === 'kept' ? 'debug' : 'info';
   if (logger.isLevelEnabled(level)) {
     const { sequence, time, warnings: apart, ...record } = decision;

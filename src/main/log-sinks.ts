@@ -16,18 +16,19 @@ export interface LogSink {
 /** Characters kept for a destination that is slow or gone. Behind them, new lines are dropped. */
 const MAX_WAITING = 1024 * 1024;
 const RETRY_MS = 100;
+const LINE_END = 10;
 const CLOSE_MS = 1000;
 
 /** A log that nobody reads. */
 export const NOWHERE: LogSink = { write() {}, async close() {} };
 
-/** Appends to the file; undefined when it cannot be opened. */
-export function openFileSink(path: string): LogSink | undefined {
-  try {
-    return new FileSink(openSync(path, 'a', 0o640), true);
-  } catch {
-    return undefined;
-  }
+/**
+ * Appends to the file.
+ *
+ * @throws Error with the code that open(2) fails with, such as ENOENT
+ */
+export function openFileSink(path: string): LogSink {
+  return new FileSink(openSync(path, 'a', 0o640), true);
 }
 
 /** Writes to the standard error stream. */
@@ -44,6 +45,8 @@ class FileSink implements LogSink {
   readonly #owned: boolean;
   #waiting = '';
   #writing = false;
+  /** What was written last is a part of a line, the rest of which was dropped: the disk is full, or was. */
+  #isTorn = false;
   #closed = false;
   #idle: (() => void) | undefined;
   readonly #onExit = () => this.#writeRest();
@@ -79,13 +82,14 @@ class FileSink implements LogSink {
       this.#idle?.();
       return;
     }
-    const bytes = Buffer.from(this.#waiting);
+    const bytes = Buffer.from(this.#isTorn ? `\n${this.#waiting}` : this.#waiting);
     this.#waiting = '';
     this.#writeBytes(bytes);
   }
 
   #writeBytes(bytes: Buffer): void {
     write(this.#descriptor, bytes, (error, written) => {
+      if (error === null) this.#isTorn = bytes[written - 1] !== LINE_END;
       if (error?.code === 'EAGAIN') setTimeout(() => this.#writeBytes(bytes), RETRY_MS).unref();
       else if (error === null && written < bytes.length) this.#writeBytes(bytes.subarray(written));
       else this.#writeNext();

@@ -45,7 +45,13 @@ export async function openLog(options: LogOptions, places: LogPlaces = PLACES): 
   // Loading it takes a good part of the time to start: whoever is in a hurry does other things before opening the log.
   const { default: pino } = await import('pino');
   const file = options.file ?? (options.preinstalled ? places.file : undefined);
-  const fileSink = file === undefined ? undefined : openFileSink(file);
+  let fileSink: LogSink | undefined;
+  let obstacle: string | undefined;
+  try {
+    fileSink = file === undefined ? undefined : openFileSink(file);
+  } catch (error) {
+    obstacle = (error as NodeJS.ErrnoException).code;
+  }
   const sink = fileSink ?? (options.preinstalled ? await journalSink(places) : standardErrorSink());
   const terminal = fileSink === undefined && !options.preinstalled && (await isTerminal());
   const format =
@@ -71,7 +77,7 @@ export async function openLog(options: LogOptions, places: LogPlaces = PLACES): 
   );
   loggers.push(logger);
   if (options.file !== undefined && fileSink === undefined) {
-    logger.warn({ file }, 'The log file cannot be opened, so the log is here');
+    logger.warn({ file }, `the log file cannot be opened (${obstacle}), so the log is here`);
   }
   return {
     logger,

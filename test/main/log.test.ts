@@ -195,6 +195,30 @@ describe('trouble', () => {
     await close();
   });
 
+  test('a line that a full disk cut off does not spoil the one after it', () => {
+    // A limit on the size of files stands for the end of the disk.
+    const body = `
+      const { spawnSync } = await import('node:child_process');
+      const { readFileSync, truncateSync } = await import('node:fs');
+      const file = ${JSON.stringify(file)};
+      const log = async (line, isDone) => {
+        while (!isDone(readFileSync(file, 'utf8'))) {
+          logger.info(line);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      };
+      spawnSync('prlimit', ['--fsize=1000', '--pid', String(process.pid)]);
+      await log('there is room', (text) => text.length === 1000);
+      truncateSync(file, 800);
+      await log('there is room again', (text) => text.includes('again'));
+      await close();`;
+    const { status, stderr } = spawnSync(process.execPath, program({ file }, body), { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const lines = text().trimEnd().split('\n');
+    assert.equal(lines.filter((line) => !line.endsWith('}')).length, 1);
+    assert.match(lines.at(-1) ?? '', /^\{.*"msg":"there is room again"\}$/);
+  });
+
   test('what is logged after the log was closed is dropped', async () => {
     const { logger, close } = await toFile();
     await close();
@@ -223,6 +247,7 @@ describe('trouble', () => {
     );
     const [warning, hello] = stderr.trim().split('\n');
     assert.ok(warning?.includes(missing));
+    assert.match(warning ?? '', /"msg":"the log file cannot be opened \(ENOENT\), so the log is here"/);
     assert.match(hello ?? '', /"msg":"hello"/);
   });
 
