@@ -5,15 +5,19 @@ const MAX_PATH_BYTES = 107;
 /** Takes everything from everybody but the owner: the socket's mode is 0600. */
 const UMASK = 0o177;
 
+/** @throws Error for a path that no socket can have */
+export function checkSocketPath(path: string): void {
+  if (Buffer.byteLength(path) <= MAX_PATH_BYTES) return;
+  throw new Error(`${path} is too long for a socket: at most ${MAX_PATH_BYTES} bytes`);
+}
+
 /**
  * Listens on a unix socket that is not there yet and that only its owner may use.
  *
  * @throws Error with the code that bind(2) fails with, such as EADDRINUSE
  */
 export async function bindSocket(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new Error(`${path} is too long for a socket: at most ${MAX_PATH_BYTES} bytes`);
-  }
+  checkSocketPath(path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     // The socket has its mode from the start: `listen` binds it before it returns.

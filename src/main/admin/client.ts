@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
+import { checkSocketPath } from '../unix-socket.ts';
 import { API, JOURNAL_PAGE, type JournalPage, type StateView } from './api.ts';
 
 /** The running plugin could not be asked. The message is one line that says what to look at. */
@@ -85,6 +87,7 @@ export class AdminClient {
 
   async #get(path: string, signal: AbortSignal): Promise<IncomingMessage> {
     try {
+      checkSocketPath(this.#socketPath);
       const sent = request({ socketPath: this.#socketPath, path, signal }).end();
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
       if (response.statusCode === 200) return response;
@@ -108,10 +111,16 @@ function explain(path: string, error: unknown): string {
     case 'ENOENT':
       return `there is no socket ${path}: is weka-cpuset running on this node, and is this its --admin-socket?`;
     case 'ECONNREFUSED':
+      // So is whoever connects to a file of another kind.
+      if (statSync(path, { throwIfNoEntry: false })?.isSocket() === false) {
+        return `${path} is no socket: is this the --admin-socket of weka-cpuset?`;
+      }
       return `nobody answers on ${path}: weka-cpuset has ended; is another one running, with another --admin-socket?`;
     case 'EACCES':
     case 'EPERM':
       return `no permission to use ${path}: this needs root, or the user that weka-cpuset runs as`;
+    case 'ECONNRESET':
+      return `the connection to ${path} was cut off: has weka-cpuset ended?`;
     default:
       if (name === 'TimeoutError' || name === 'AbortError') return `no answer came in time from ${path}`;
       return `no usable answer came from ${path}: ${message}`;

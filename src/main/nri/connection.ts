@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { DirectSocket } from '../../protocol/direct-socket.ts';
 import { PluginConnection, type PluginHandlers } from '../../protocol/nri.ts';
+import { ConfigError } from '../config-error.ts';
+import { checkSocketPath } from '../unix-socket.ts';
 
 export interface ConnectionOptions {
   /** Path of the runtime's NRI socket; not used with `fd`. */
@@ -40,7 +42,7 @@ export const REGISTRATION_TIMEOUT_MS = 10_000;
 export async function stayConnected(options: ConnectionOptions): Promise<void> {
   const { signal, fd, socket } = options;
   if (fd !== undefined) {
-    await serve(new DirectSocket({ fd, readable: true, writable: true }), options);
+    await serve(handedOver(fd), options);
     return;
   }
   let retryMs = FIRST_RETRY_MS;
@@ -64,8 +66,20 @@ export async function stayConnected(options: ConnectionOptions): Promise<void> {
   }
 }
 
-/** Connects to the runtime's socket. @throws Error with the code of connect(2) */
-export function dial(path: string, signal: AbortSignal): Promise<Socket> {
+/** @throws ConfigError when the descriptor is none of a socket, and was not handed over by a runtime */
+function handedOver(fd: number): Socket {
+  try {
+    return new DirectSocket({ fd, readable: true, writable: true });
+  } catch {
+    throw new ConfigError(
+      `environment variable NRI_PLUGIN_SOCKET: descriptor ${fd} is no socket; only a runtime that starts the plugin sets this`,
+    );
+  }
+}
+
+/** Connects to the runtime's socket. @throws Error with the code of connect(2), or for a path that no socket can have */
+export async function dial(path: string, signal: AbortSignal): Promise<Socket> {
+  checkSocketPath(path);
   return new Promise((resolve, reject) => {
     const socket = new DirectSocket();
     const abort = (): void => {

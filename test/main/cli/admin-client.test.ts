@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { linkSync, mkdtempSync, rmSync } from 'node:fs';
+import { linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -52,6 +52,21 @@ test('a socket that was left behind is told from a plugin that runs', async () =
   await assert.rejects(new AdminClient(join(folder, 'left.sock')).state(), {
     name: 'AdminError',
     message: /^nobody answers on /,
+  });
+});
+
+test('a path that no socket can have is told from a plugin that is not there', async () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  for (const path of [file, folder]) {
+    await assert.rejects(new AdminClient(path).state(), {
+      name: 'AdminError',
+      message: `${path} is no socket: is this the --admin-socket of weka-cpuset?`,
+    });
+  }
+  await assert.rejects(new AdminClient(join(folder, 'x'.repeat(108))).state(), {
+    name: 'AdminError',
+    message: /is too long for a socket: at most 107 bytes$/,
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -158,6 +158,11 @@ describe('a plugin', () => {
     await logged(/nobody listens/);
   });
 
+  test('says so when the path is one that no socket can have', async (t) => {
+    const { logged } = setUp(t, { socket: `/${'x'.repeat(107)}` });
+    await logged(/^cannot connect to the NRI socket .* is too long for a socket: at most 107 bytes/);
+  });
+
   test('registers again when the runtime has been away, with a new session', async (t) => {
     const { socketPath, sessions, logged } = setUp(t);
     const first = await listen(t, socketPath);
@@ -252,6 +257,30 @@ describe('a plugin that the runtime starts', () => {
     const exited = once(child, 'exit');
     connection.close();
     assert.deepEqual(await exited, [0, null]);
+  });
+
+  test('says so when what it is handed is no socket', async () => {
+    const file = openSync(import.meta.filename, 'r');
+    try {
+      await assert.rejects(
+        stayConnected({
+          socket: '/does/not/exist',
+          fd: file,
+          pluginName: 'weka-cpuset',
+          pluginIndex: '10',
+          log: Promise.resolve(pino({ enabled: false })),
+          session: () => ({ ...NOTHING }),
+          onAttempt: () => {},
+          signal: new AbortController().signal,
+        }),
+        {
+          name: 'ConfigError',
+          message: new RegExp(`^environment variable NRI_PLUGIN_SOCKET: descriptor ${file} is no socket`),
+        },
+      );
+    } finally {
+      closeSync(file);
+    }
   });
 
   test('ends when it is told to', async (t) => {
