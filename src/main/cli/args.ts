@@ -164,7 +164,7 @@ function simulateOptions(argv: readonly string[], environment: Environment): Sim
   const values = readFlags([...SIMULATE_FLAGS, ...SETTING_FLAGS], argv, environment);
   const pods = path(values, 'pods');
   if (pods === undefined) throw new ConfigError('simulate: needs the pods, --pods=FILE (see --help)');
-  const topology = path(values, 'topology');
+  const topology = text(values, 'topology', /\S/, 'a host in words, such as "2 packages, 16 cores, SMT 2"');
   const root = path(values, 'host-root');
   const fromLive = isOn(values, 'from-live');
   if ([topology !== undefined, root !== undefined, fromLive].filter(Boolean).length > 1) {

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTopology, type Topology, type TopologyParts } from '../../placement/topology.ts';
 import { parseTopologySpec, TopologySpecError } from '../../placement/topology-spec.ts';
 import { ConfigError } from '../config-error.ts';
 import { EmbeddedRuntime } from '../runtime/runtime.ts';
 import { SysfsTree } from '../runtime/sysfs-tree.ts';
+import { makeScratchFolder } from '../scratch-folder.ts';
 import { DEFAULT_TOPOLOGY, DEMO_FLAGS } from './demo-flags.ts';
 import { DemoNarrator } from './demo-narrator.ts';
 import { MIN_STORY_CPUS, tellStory } from './demo-story.ts';
@@ -31,10 +31,10 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
   const parts = parseTopology(specification);
   const topology = createTopology(parts);
   if (topology.online.size < MIN_STORY_CPUS) {
-    throw new ConfigError(`flag --topology: the demo needs a host of at least ${MIN_STORY_CPUS} CPUs`);
+    throw new ConfigError(`--topology: the demo needs a host of at least ${MIN_STORY_CPUS} CPUs`);
   }
 
-  const directory = mkdtempSync(join(tmpdir(), 'weka-cpuset-demo-'));
+  const directory = makeScratchFolder('weka-cpuset-demo-');
   let plugin: PluginProcess | undefined;
   const cleanUp = () => {
     plugin?.kill();
@@ -105,7 +105,7 @@ function parseTopology(specification: string): TopologyParts {
   try {
     return parseTopologySpec(specification);
   } catch (error) {
-    if (error instanceof TopologySpecError) throw new ConfigError(`flag --topology: ${error.message}`);
+    if (error instanceof TopologySpecError) throw new ConfigError(`--topology: ${error.message}`);
     throw error;
   }
 }

@@ -76,6 +76,8 @@ export class SimulatedHost {
   readonly #options: HostOptions;
   readonly #pods = new Map<string, Pod>();
   readonly #containers = new Map<string, Container>();
+  /** Uids that pods came with. Those of a node that is another embedded runtime are made as our own are. */
+  readonly #givenUids = new Set<string>();
   #sequence = 0;
   #lastCreated = 0;
 
@@ -112,7 +114,8 @@ export class SimulatedHost {
   /** A pod that is about to be run; nothing is kept of it until `putPod`. */
   draftPod(spec: PodSpec): Pod {
     const id = this.#newId();
-    const uid = spec.uid ?? uuidFrom(id);
+    const uid = spec.uid ?? this.#newUid(id);
+    if (spec.uid !== undefined) this.#givenUids.add(spec.uid);
     const qos = spec.qos ?? 'burstable';
     return {
       id,
@@ -221,6 +224,13 @@ export class SimulatedHost {
   #newId(): string {
     this.#sequence++;
     return this.#sequence.toString(16).padStart(6, '0').padEnd(64, 'c0ffee');
+  }
+
+  /** The one that goes with a pod's id, unless another pod was given it. */
+  #newUid(id: string): string {
+    let uid = uuidFrom(id);
+    while (this.#givenUids.has(uid)) uid = uuidFrom(this.#newId());
+    return uid;
   }
 
   /** Strictly increasing, so that the order of creation can be told from it. */

@@ -97,10 +97,19 @@ function parseDocuments(text: string, name: string): readonly unknown[] {
   }
   return [...parseAllDocuments(text)].map((document, position) => {
     const [error] = document.errors;
-    if (error === undefined) return document.toJS();
+    if (error === undefined) return plain(document, `${name}: document ${position + 1}`);
     const [message = ''] = error.message.split('\n');
     throw new ConfigError(`${name}: document ${position + 1}: ${message.replace(/:$/, '')}`);
   });
+}
+
+/** A few aliases of aliases can stand for gigabytes: the parser gives up then. */
+function plain(document: { toJS(): unknown }, where: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Collects pods from objects, in the order of the file. */

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createTopology, type TopologyParts } from '../../placement/topology.ts';
@@ -13,6 +12,7 @@ import { stayConnected } from '../nri/connection.ts';
 import { Session } from '../nri/session.ts';
 import type { ContainerSpec, PodSpec } from '../runtime/kubelet.ts';
 import { EmbeddedRuntime } from '../runtime/runtime.ts';
+import { makeScratchFolder } from '../scratch-folder.ts';
 
 /** A pod that runs on the node before the simulation begins. */
 export interface Resident {
@@ -60,7 +60,7 @@ export class SimulatedNode {
       now: () => performance.now(),
       onDecision,
     });
-    const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-simulate-'));
+    const folder = makeScratchFolder('weka-cpuset-simulate-');
     const socketPath = join(folder, 'nri.sock');
     const runtime = await EmbeddedRuntime.start({
       socketPath,

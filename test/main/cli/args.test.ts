@@ -113,6 +113,10 @@ describe('commands', () => {
       ['simulate', '--pods', '-', '--topology', '4', '--host-root', '/h'],
       /one of --topology, --host-root/,
     );
+    refused(
+      ['simulate', '--pods', '-', '--topology', ''],
+      '--topology: must be a host in words, such as "2 packages, 16 cores, SMT 2", not ""',
+    );
   });
 
   test('doctor can be shown another host, socket and configuration', () => {

@@ -27,6 +27,16 @@ function idOf(event: RuntimeEvent): string {
   return event.container.id;
 }
 
+test('a pod without a uid gets one that no other pod was given', async (t) => {
+  const { runtime } = await setUp(t);
+  const { runtime: other } = await setUp(t);
+  for (const name of ['a', 'b', 'c', 'd']) await other.runPod({ name });
+  // Those that this runtime would come to next.
+  for (const { name, uid } of other.pods.slice(2)) await runtime.runPod({ name, uid });
+  for (const name of ['e', 'f', 'g']) await runtime.runPod({ name });
+  assert.equal(new Set(runtime.pods.map(({ uid }) => uid)).size, 5);
+});
+
 describe('connecting', () => {
   test('a plugin is configured, then shown what is there', async (t) => {
     const { connect, run } = await setUp(t, {

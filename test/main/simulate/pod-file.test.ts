@@ -157,6 +157,14 @@ describe('what is wrong is told in one line, with file, document and field', () 
 
   test('text that is no YAML', () => {
     refused('a: [', /^pods\.yaml: document 1: [^\n]+$/);
+    const bomb = [
+      'a: &a [x, x, x]',
+      ...'bcdefgh'.split('').map((key, index) => {
+        const before = 'abcdefgh'[index];
+        return `${key}: &${key} [*${before}, *${before}, *${before}, *${before}]`;
+      }),
+    ];
+    refused(bomb.join('\n'), /^pods\.yaml: document 1: Excessive alias count/);
     refused('kind: Service\n---\nkind: Pod\nkind: Pod', /^pods\.yaml: document 2: Map keys must be unique/);
   });
 
