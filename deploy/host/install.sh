@@ -46,7 +46,7 @@ done
 check_root
 [ -n "$executable" ] || executable=$(find_executable "$(architecture)" "$folder" "$folder/../../bin")
 check_executable "$executable"
-[ -z "$settings" ] || [ -f "$settings" ] || fail "--config $settings: there is no such file"
+[ -z "$settings" ] || check_settings "$executable" "$settings"
 
 # FILE: where a section on NRI belongs that is not in FILE: another file, if FILE imports all of a folder.
 place_for_section() {

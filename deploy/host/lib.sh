@@ -315,6 +315,15 @@ put_settings() {
   fi
 }
 
+# EXECUTABLE FILE: checks that the plugin can use the settings: with wrong ones it would not start.
+check_settings() {
+  local level found what
+  [ -f "$2" ] || fail "--config $2: there is no such file"
+  what=$(examine "$1" own-config --config "$2")
+  IFS=$'\t' read -r level found what <<<"$what"
+  [ "$level" != error ] || fail "--config $2 cannot be used: $found"
+}
+
 # --- The runtime's configuration ---
 
 readonly nri=io.containerd.nri.v1.nri
@@ -359,11 +368,11 @@ imported_folder() {
   esac
 }
 
-# EXECUTABLE ID: what the doctor finds: level, what was found, and what to do about it first; with tabs between them. For each
-# finding where ID is left out, with its id in front.
+# EXECUTABLE ID FLAG...: what the doctor finds: level, what was found, and what to do about it first; with tabs between them. For
+# each finding where ID is left out, with its id in front.
 examine() {
   local report
-  report=$("$1" doctor --host-root "${root:-/}" --json) || [ $? -le 2 ] || fail "$1 doctor failed"
+  report=$("$1" doctor --host-root "${root:-/}" --json "${@:3}") || [ $? -le 2 ] || fail "$1 doctor failed"
   printf '%s\n' "$report" | awk -v wanted="${2-}" '
     function text(line) {
       sub(/^ *"[a-z]+": "/, "", line); sub(/",?$/, "", line)

@@ -164,6 +164,7 @@ change_node() {
   else
     [ -n "$executable" ] || executable=$(find_executable "$(architecture)" "${executable_folders[@]}")
     check_executable "$executable"
+    [ -z "$settings" ] || check_settings "$executable" "$settings"
     switch_nri_on
     end_cpu_manager
     put_settings "${settings:-$folder/../host/weka-cpuset.conf}" ${settings:+--replace}

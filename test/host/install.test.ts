@@ -164,11 +164,14 @@ test('wrong use is told and changes nothing', (context) => {
   header[18] = process.arch === 'arm64' ? 62 : 183;
   writeFileSync(foreign, header, { mode: 0o755 });
   tree.addProgram('stranger', 'echo something else 1.0');
+  const settings = join(tree.programs, 'settings');
+  writeFileSync(settings, 'debug: true\nminSharedCpus: two\n');
   const launcher = join(import.meta.dirname, '../../bin/weka-cpuset');
   for (const [args, code, message] of [
     [['--colour'], 2, /unknown flag --colour/],
     [['--config'], 2, /--config needs a value/],
     [['--config', '/nowhere'], 1, /--config \/nowhere: there is no such file/],
+    [['--config', settings], 1, /cannot be used: .*line 2: minSharedCpus must be a whole number .*"two"/],
     [['--root', '/nowhere'], 1, /--root \/nowhere: there is no such folder/],
     [['--executable', '/nowhere'], 1, /--executable \/nowhere: there is no such file/],
     [['--executable', foreign], 1, /is for (arm64|x64), and this machine is/],

@@ -202,6 +202,16 @@ test('a single node is named, or told by its place in the list', (context) => {
   );
 });
 
+test('settings that the plugin cannot use are refused before anything is changed', (context) => {
+  const tree = node(context);
+  tree.write('settings', 'minSharedCpu: 1\n');
+  const before = tree.everything();
+  const { code, output } = reconfigure(tree, '--config', `${tree.root}/settings`);
+  assert.equal(code, 1, output);
+  assert.match(output, /settings cannot be used: .*unknown setting "minSharedCpu"; did you mean/);
+  assert.deepEqual(tree.everything(), before);
+});
+
 test('wrong use is told', (context) => {
   const tree = node(context);
   for (const [args, message] of [

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { painter, wantsColour } from '../cli/paint.ts';
 import { ConfigError } from '../config-error.ts';
 import { CGROUP_CHECKS } from './cgroup-checks.ts';
@@ -41,12 +42,13 @@ const DEFAULT_WIDTH = 100;
  * Looks for all that keeps the plugin from doing its work on a node, and prints what was found and how to put it right.
  *
  * @returns the exit code: 0 if all is well, 1 with a warning, 2 with an error
- * @throws ConfigError when the host's root cannot be read
+ * @throws ConfigError when the host's root cannot be read, or is no folder
  */
 export async function runDoctor(options: DoctorOptions): Promise<number> {
   const node = openNode(options.hostRoot);
   const obstacle = node.obstacle('');
   if (obstacle !== undefined) throw new ConfigError(`--host-root ${node.root}: cannot be read (${obstacle})`);
+  if (!statSync(node.root).isDirectory()) throw new ConfigError(`--host-root ${node.root}: is not a folder`);
   const findings = await examine(node, options);
   const { columns } = process.stdout;
   const text = options.json

@@ -14,11 +14,15 @@ function checkConfig({ own, topology }: Facts): Outcome {
   if (own.path === undefined) {
     return skipped('None was named with --config: the defaults of all settings are assumed.');
   }
-  if (typeof topology === 'string') return skipped('It cannot be checked without knowing the CPUs.');
   if (own.problem !== undefined) {
     return error(`${own.problem}.`, {
       what: 'Correct it; a running plugin keeps what it had, and one that starts ends with this message.',
     });
+  }
+  if (typeof topology === 'string') {
+    return skipped(
+      `${own.path} is valid; whether it fits this host cannot be told without knowing the CPUs.`,
+    );
   }
   const { minSharedCpus } = own.settings;
   const absences = (['reservedCpus', 'protectedCpus'] as const).flatMap((setting) => {

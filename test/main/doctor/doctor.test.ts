@@ -117,6 +117,7 @@ test('a socket that answers, one left behind and none are told apart', async (t)
 
 test('a root that is not there is refused, not taken for a host without anything', async () => {
   await assert.rejects(runDoctor({ json: false, hostRoot: '/no/such/folder' }), /host-root.*ENOENT/);
+  await assert.rejects(runDoctor({ json: false, hostRoot: import.meta.filename }), /host-root.*not a folder/);
 });
 
 test('a folder of files is no running host; this one is, wherever it is mounted', () => {

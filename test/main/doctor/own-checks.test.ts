@@ -12,6 +12,19 @@ test('a configuration with a mistake is an error that names file and line', asyn
   assert.match(finding.found, /99-weka-cpuset\.conf, line 2: unknown setting "isolatedCpu"/);
 });
 
+test('a mistake is found also where the CPUs are not known', async () => {
+  const files = healthyFiles();
+  for (const path of files.keys()) if (path.startsWith('sys/devices/system/cpu/')) files.delete(path);
+  files.set(OWN_CONFIG, 'minSharedCpus: two\n');
+  const { 'own-config': wrong } = await findingsOf(files);
+  assert.equal(wrong?.level, 'error');
+  assert.match(wrong.found, /line 1: minSharedCpus must be .*"two"/);
+  files.set(OWN_CONFIG, 'reservedCpus: 0-63\n');
+  const { 'own-config': unknown } = await findingsOf(files);
+  assert.equal(unknown?.level, 'skipped');
+  assert.match(unknown.found, /is valid; whether it fits this host cannot be told/);
+});
+
 test('a configuration that is valid but written for another host is found out', async () => {
   const files = healthyFiles();
   files.set(OWN_CONFIG, 'reservedCpus: 0-63\n');
