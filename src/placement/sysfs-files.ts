@@ -4,6 +4,8 @@ import type { Cpuset } from './cpuset.ts';
 
 /** What the reader needs of a host's file system. Paths are relative to its root, e.g. `sys/devices/system/cpu/online`. */
 export interface SysfsFiles {
+  /** Where that root is on this machine, for messages; `/` if left out. */
+  readonly root?: string;
   /** The file's text; undefined if it is missing or cannot be read. */
   read(path: string): string | undefined;
   /** The names in a folder, in any order; empty if it is missing or cannot be read. */

@@ -103,16 +103,25 @@ function readOnline(files: SysfsFiles): Cpuset {
       return parseCpuList(content(text), { max: MAX_CPU_ID });
     } catch (error) {
       if (!(error instanceof CpuListError)) throw error;
-      throw new TopologyError(`/${path} does not name the online CPUs: ${error.message}`, { cause: error });
+      throw new TopologyError(`${nameOf(files, path)} does not name the online CPUs: ${error.message}`, {
+        cause: error,
+      });
     }
   }
   const online = cpuFolders(files)
     .toArray()
     .filter((cpu) => readWord(files, `${CPU_FOLDER}/cpu${cpu}/online`) !== '0');
   if (online.length === 0) {
-    throw new TopologyError(`/${path} cannot be read, and no online CPU is found in /${CPU_FOLDER}`);
+    throw new TopologyError(
+      `${nameOf(files, path)} cannot be read, and no online CPU is found in ${nameOf(files, CPU_FOLDER)}`,
+    );
   }
   return Cpuset.from(online);
+}
+
+/** A file as people find it. */
+function nameOf({ root = '/' }: SysfsFiles, path: string): string {
+  return `${root.replace(/\/+$/, '')}/${path}`;
 }
 
 function cpuFolders(files: SysfsFiles): Cpuset {

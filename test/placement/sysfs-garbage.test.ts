@@ -33,6 +33,17 @@ describe('files that hold garbage', () => {
     });
   }
 
+  it('names files below the root that was read', () => {
+    const root = '/mnt/host/';
+    assert.throws(() => readTopology({ ...reading(new Map()), root }), {
+      message:
+        '/mnt/host/sys/devices/system/cpu/online cannot be read, and no online CPU is found in /mnt/host/sys/devices/system/cpu',
+    });
+    assert.throws(() => readTopology({ ...reading(new Map([[`${CPU}/online`, 'x']])), root: '/' }), {
+      message: /^\/sys\/devices\/system\/cpu\/online does not name the online CPUs/,
+    });
+  });
+
   it('refuses a host without any CPU', () => {
     assert.throws(() => read(new Map()), TopologyError);
     const files = host('1 core');
