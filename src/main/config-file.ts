@@ -98,7 +98,11 @@ function parseYaml(text: string, name: string): Yaml {
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem !== undefined) {
     const { col } = lineCounter.linePos(problem.pos[0]);
-    throw new ConfigError(`${line(problem.pos[0])}, column ${col}: not YAML: ${problem.message}`);
+    const what =
+      problem.code === 'MULTIPLE_DOCS'
+        ? 'a second YAML document begins: the settings have to be one'
+        : `not YAML: ${problem.message}`;
+    throw new ConfigError(`${line(problem.pos[0])}, column ${col}: ${what}`);
   }
   visit(document, (_, node) => {
     if (isAlias(node)) throw new ConfigError(`${where(node)}: YAML aliases are not allowed`);

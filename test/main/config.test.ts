@@ -216,7 +216,7 @@ describe('values', () => {
   test('a list or mapping is refused where text is due, and quoted', () => {
     refused('minSharedCpus', ['1'], /not \["1"\]$/);
     refused('debug', { a: 'true' }, /not \{"a":"true"\}$/);
-    refused('reservedCpus', ['0', '1'], /must be a list of CPU ids such as 0,2-3,8, not \["0","1"\]$/);
+    refused('reservedCpus', ['0', '1'], /must be CPU ids in one text such as "0,2-3,8", not \["0","1"\]$/);
   });
 
   test('a long value is shortened in the message', () => {
