@@ -82,17 +82,20 @@ function reclassify(
   return { ...details, reason: draft.get(container.id)!.unplaced ?? reason, outcome: 'resized' };
 }
 
-/** The same container with the resources that an update asks for; cpusets asked for are not: those are ours to decide. */
+/**
+ * The same container with the resources that an update asks for; cpusets asked for are not: those are ours to decide. Runtimes hand
+ * over what the CRI has, where 0 says nothing of a resource (`LinuxContainerResources`, "0 (not specified)"), and leave it as it is.
+ */
 function withResources(container: ContainerFacts, requested: ContainerResources): ContainerFacts {
   const { quota, period, shares, memoryLimit } = container.resources;
   return {
     ...container,
     resources: {
       ...container.resources,
-      quota: requested.quota ?? quota,
-      period: requested.period ?? period,
-      shares: requested.shares ?? shares,
-      memoryLimit: requested.memoryLimit ?? memoryLimit,
+      quota: requested.quota || quota,
+      period: requested.period || period,
+      shares: requested.shares || shares,
+      memoryLimit: requested.memoryLimit || memoryLimit,
     },
   };
 }
