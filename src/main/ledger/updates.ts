@@ -124,7 +124,10 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   }
   const { takeGrowth } = options;
   if (takeGrowth !== undefined) {
+    // Who has just been told to leave CPUs may by that be alike to those that grow; an answer may name a container only once.
+    const named = new Set(updates.map(({ id }) => id));
     for (const entry of smallestFirst(growing)) {
+      if (named.has(entry.container.id)) continue;
       if (!takeGrowth()) break;
       tell(entry, wanted(entry, pool, policy));
     }
