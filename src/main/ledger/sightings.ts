@@ -43,10 +43,19 @@ export function noteDoubts(
   failed: boolean,
 ): boolean {
   let hasChanged = false;
-  for (const { id, cpus } of sent) {
+  for (const { id, cpus, mems, quota } of sent) {
     const entry = draft.get(id);
-    if (entry === undefined || cpus === undefined || (!failed && entry.told.cpus?.equals(cpus))) continue;
-    draft.set({ ...entry, seen: failed ? online : cpus });
+    if (entry === undefined) continue;
+    const isElsewhere = cpus !== undefined && (failed || !entry.told.cpus?.equals(cpus));
+    // Nobody looks for memory nodes and quotas: what may not have arrived counts as not told.
+    const isUntold = failed && (mems !== undefined || quota !== undefined);
+    if (!isElsewhere && !isUntold) continue;
+    const told = {
+      cpus: entry.told.cpus,
+      mems: failed && mems !== undefined ? undefined : entry.told.mems,
+      quota: failed && quota !== undefined ? undefined : entry.told.quota,
+    };
+    draft.set({ ...entry, told, ...(isElsewhere && { seen: failed ? online : cpus }) });
     hasChanged = true;
   }
   return hasChanged;
