@@ -45,9 +45,10 @@ export function prepareCreation(
   recall: Recall,
 ): Creation {
   const known = draft.get(container.id);
+  // A runtime that tells no name says nothing of which container comes back.
   const superseded = draft
     .ofPod(pod.uid)
-    .filter((entry) => entry.container.name === container.name && entry !== known);
+    .filter((entry) => container.name !== '' && entry.container.name === container.name && entry !== known);
   if (known !== undefined) superseded.push(known);
   for (const entry of superseded) draft.delete(entry.container.id);
   const { entry, warnings } = toEntry({ pod, container }, policy, draft.epoch);

@@ -45,5 +45,6 @@ export class StickyCpus {
 }
 
 function keys({ pod, container }: Pick<Entry, 'pod' | 'container'>): [string, string, string] {
-  return [`${pod.uid}/${container.name}`, pod.uid, `${pod.namespace}/${pod.name}/${container.name}`];
+  const uid = pod.uid || pod.id;
+  return [`${uid}/${container.name}`, uid, `${pod.namespace}/${pod.name}/${container.name}`];
 }
