@@ -76,7 +76,7 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
   } satisfies Omit<ExclusiveRequest, 'free'>;
   const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
   const needs = [...sharedNeeds(draft, policy, pool), ...withdrawalNeeds(withdrawing, pool)];
-  const found = chooseSparing(usableOf(needs), pool, (spared) => {
+  const found = chooseWithin(draft, 1, usableOf(needs), pool, (spared) => {
     const sparing = { ...request, free: free.minus(spared) };
     const first = untold.map((cpus) => cpus.minus(spared));
     let best: Cpuset | undefined;
@@ -222,7 +222,14 @@ export function placeAnnotated(
     return { request, plan: result.plan, pool: poolWith(result.plan) };
   };
   const choose = (usable: readonly Cpuset[], maxAttempts?: number) =>
-    chooseSparing(usable, poolWithoutVictims, planSparing, maxAttempts);
+    chooseWithin(
+      draft,
+      1 + victims.length / VICTIMS_PER_ATTEMPT,
+      usable,
+      poolWithoutVictims,
+      planSparing,
+      maxAttempts,
+    );
   // Shared containers are best left a CPU of the pool as it is: one of those that victims leave they could only be told while
   // a victim is still on it (invariant I6). A few attempts tell whether there is room for that.
   const anywhere = usableOf(needs);
@@ -246,6 +253,37 @@ export function placeAnnotated(
 
 /** Each is a plan, and where a few find no room for shared containers to stay, more hardly ever do. */
 const STAYING_ATTEMPTS = 4;
+
+/** How many attempts for integer containers a turn may make. With 1024 CPUs each takes 0.7 ms. */
+const MAX_EFFORT = 256;
+/** Planning for that many victims takes as long as an attempt for an integer container. */
+const VICTIMS_PER_ATTEMPT = 8;
+const MAX_ATTEMPTS = 256;
+
+/**
+ * `chooseSparing` within what a turn may spend on that, so that it is over in time whatever is forbidden to whom: thirty containers
+ * that cannot be placed took 5 s of a turn, a plan for 150 victims 4 s. Once that is spent, only the first choice counts.
+ */
+function chooseWithin<T extends { readonly pool: Cpuset }>(
+  draft: Draft,
+  effort: number,
+  usable: readonly Cpuset[],
+  pool: Cpuset,
+  attempt: (spared: Cpuset) => T | undefined,
+  maxAttempts = MAX_ATTEMPTS,
+): ReturnType<typeof chooseSparing<T>> {
+  const affordable = Math.floor((MAX_EFFORT - draft.effort) / effort);
+  return chooseSparing(
+    usable,
+    pool,
+    (spared) => {
+      // The first choice is made in any case, so it is free.
+      if (!spared.isEmpty) draft.effort += effort;
+      return attempt(spared);
+    },
+    Math.max(1, Math.min(maxAttempts, affordable)),
+  );
+}
 
 /** A container in the pool, standing for all that need the same, and the CPUs of which it needs one, reserved or not. */
 interface PoolNeed {

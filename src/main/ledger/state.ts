@@ -144,6 +144,8 @@ export class Draft {
   #annotated: Cpuset;
   #annotatedIsStale = false;
   #reserved: Cpuset | undefined;
+  /** What was spent on looking for places that leave everybody something, see `chooseWithin`. */
+  effort = 0;
 
   constructor(base: LedgerState, commit: Commit) {
     this.#base = base;
