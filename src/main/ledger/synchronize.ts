@@ -1,8 +1,17 @@
 import { CpuListError, parseCpuList } from '../../placement/cpulist.ts';
 import { Cpuset } from '../../placement/cpuset.ts';
 import { type ContainerFacts, classify, type PodFacts, type Workload } from '../../placement/workload.ts';
-import { byAge, type Entry, forbiddenTo, isExclusive, type Told, UNTOLD, whereabouts } from './entry.ts';
-import { applyMoves, placeAnnotated, placeInteger } from './place.ts';
+import {
+  byAge,
+  type Entry,
+  forbiddenTo,
+  isExclusive,
+  nameOf,
+  type Told,
+  UNTOLD,
+  whereabouts,
+} from './entry.ts';
+import { applyMoves, type IntegerWish, placeAnnotated, placeInteger, poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
 import type { Draft } from './state.ts';
@@ -97,7 +106,7 @@ export function rebuild(
   const warnings: string[] = [];
   const entries = containers.map((running) => {
     const { entry, warnings: found } = toEntry(running, policy, draft.epoch);
-    warnings.push(...found);
+    warnings.push(...found.map((warning) => `${nameOf(entry)}: ${warning}`));
     const { told, seen, cpus } = running;
     return { ...entry, told, seen, cpus };
   });
@@ -116,7 +125,7 @@ export function rebuild(
   const withdrawing = withdrawingIn(draft);
   settle((entry) => keepClaim(draft, policy, entry, () => usedByPool));
   settle((entry) => {
-    const claim = remainingClaim(draft, policy, entry);
+    const claim = keptClaim(draft, policy, entry, () => usedByPool);
     if (claim.isEmpty) return false;
     placeOrPool(draft, policy, entry, recall, { claim, withdrawing });
     return true;
@@ -129,7 +138,8 @@ export function rebuild(
 export function adopt(draft: Draft, policy: Policy, entry: Entry, recall: Recall): void {
   if (entry.workload.kind === 'shared') toPool(draft, entry);
   else if (!keepClaim(draft, policy, entry, () => toldInPool(draft))) {
-    placeOrPool(draft, policy, entry, recall, { claim: remainingClaim(draft, policy, entry) });
+    const claim = keptClaim(draft, policy, entry, () => toldInPool(draft));
+    placeOrPool(draft, policy, entry, recall, { claim });
   }
 }
 
@@ -156,9 +166,9 @@ export function placeOrPool(
       draft.set({ ...entry, cpus: workload.cpus, unplaced: undefined });
     } else if (workload.kind === 'integer') {
       const { count, forbidden } = workload;
-      const kept = claim.size >= count ? { within: claim } : { held: claim };
-      const wish = { pod, count, forbidden, previous: recall(entry), withdrawing, ...kept };
-      const cpus = placeInteger(draft, policy, wish);
+      const wish = { pod, count, forbidden, previous: recall(entry), withdrawing };
+      const place = (kept: Partial<IntegerWish>) => placeInteger(draft, policy, { ...wish, ...kept });
+      const cpus = claim.size < count ? place({ held: claim }) : placeWithin(claim, place);
       draft.set({ ...entry, cpus, unplaced: undefined });
     } else {
       toPool(draft, entry);
@@ -166,6 +176,16 @@ export function placeOrPool(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     toPool(draft, { ...entry, unplaced: error.message });
+  }
+}
+
+/** Places a container within the CPUs it claims, or elsewhere, where others would be left without because of that. */
+function placeWithin(claim: Cpuset, place: (kept: Partial<IntegerWish>) => Cpuset): Cpuset {
+  try {
+    return place({ within: claim });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return place({});
   }
 }
 
@@ -211,7 +231,9 @@ function keepClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () =>
   const enough = cpus.size === workload.count || (workload.atLeast && cpus.size > workload.count);
   if (!enough || !remainingClaim(draft, policy, entry).equals(cpus)) return false;
   // While it was unplaced it may have been told the pool, and that may by chance have as many CPUs as it asks for.
-  if (!isExclusive(entry) && usedByPool().intersects(cpus)) return false;
+  // It may also be all of the pool there was, which containers with CPUs of their own have to leave something of.
+  const mayBePool = usedByPool().intersects(cpus) || isAllOfPool(draft, policy, cpus);
+  if (!isExclusive(entry) && mayBePool) return false;
   draft.set({ ...entry, workload: { ...workload, count: cpus.size }, cpus });
   return true;
 }
@@ -225,6 +247,23 @@ function isOn(list: Cpuset, cpus: Cpuset, online: Cpuset): boolean {
 /** The CPUs that a running container can call its own: those the ledger gave it, else those the runtime was told. */
 function claimOf(entry: Entry): Cpuset | undefined {
   return isExclusive(entry) ? entry.cpus : entry.told.cpus;
+}
+
+/** Where CPUs are offline, the pool may have been made of those, and what is left of it then is somebody's own. */
+function isAllOfPool(draft: Draft, policy: Policy, cpus: Cpuset): boolean {
+  const pool = poolOf(draft, policy);
+  const { offline } = policy.topology;
+  return policy.minSharedCpus > 0 && offline.isEmpty && cpus.intersects(pool) && pool.isSubsetOf(cpus);
+}
+
+/**
+ * Of the CPUs that an integer container claims, those it may keep; none where they are too few and containers of the pool
+ * were told of them, too: then it ran in the pool itself, and would take from those what it need not.
+ */
+function keptClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () => Cpuset): Cpuset {
+  const claim = remainingClaim(draft, policy, entry);
+  const isTooSmall = entry.workload.kind === 'integer' && claim.size < entry.workload.count;
+  return !isExclusive(entry) && isTooSmall && usedByPool().intersects(claim) ? Cpuset.EMPTY : claim;
 }
 
 /** Of the CPUs that an integer container claims, those it may keep and nobody else owns. */
