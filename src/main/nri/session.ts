@@ -176,7 +176,8 @@ export class Session implements PluginHandlers {
     container,
     linuxResources,
   }: UpdateContainerRequest): Answer<UpdateContainerResponse> {
-    if (container === null) return {};
+    // One that has ended may have left the ledger, and is not to own CPUs again.
+    if (container === null || container.state === ContainerState.STOPPED) return {};
     return this.#turn('update', (ledger) => {
       try {
         const requested = containerResources(linuxResources);
@@ -237,7 +238,7 @@ export class Session implements PluginHandlers {
     decide: (ledger: Ledger, time: TurnTime) => T | Nothing | Promise<T | Nothing>,
     late?: (ledger: Ledger) => void,
   ): T | Nothing | Promise<T | Nothing> {
-    const { mailbox, now } = this.#options;
+    const { mailbox, now, dryRun } = this.#options;
     if (!this.#isConfigured) throw new Error('the runtime sent an event before Configure');
     const requestTimeout = this.#requestTimeout;
     const ms = requestTimeout * DEADLINE_SHARE;
@@ -263,11 +264,14 @@ export class Session implements PluginHandlers {
         if (late !== undefined) return {};
         throw new DeadlineError(`not decided within ${Math.round(ms)} ms, nothing was changed`);
       });
-      return onceSettled(inTimeOrNot, (error) =>
+      const reported = onceSettled(inTimeOrNot, (error) =>
         this.#report(event, start, isGivenUp ? 'late' : outcomeOf(error), error),
       );
+      return dryRun ? reported.catch(() => ({})) : reported;
     } catch (error) {
       this.#report(event, start, outcomeOf(error), error);
+      // An error is an answer that changes something: it fails what the event is about.
+      if (dryRun) return {};
       throw error;
     }
   }
