@@ -66,13 +66,11 @@ export class Cpuset {
   }
 
   /** Union of any number of sets. */
-  static union(sets: Iterable<Cpuset>): Cpuset {
-    // Sets that many containers share are the same object: looked at once.
-    const distinct = [...new Set(sets)];
-    if (distinct.length < 3) return distinct.reduce((all, set) => all.union(set), Cpuset.EMPTY);
+  static union(sets: readonly Cpuset[]): Cpuset {
+    if (sets.length === 1) return sets[0]!;
     // At once: to add one after the other took 1 ms for 320 containers on 2048 CPUs.
-    const words = zeros(distinct.reduce((most, set) => Math.max(most, set.#words.length), 0));
-    for (const set of distinct) for (let w = 0; w < set.#words.length; w++) words[w]! |= set.#words[w]!;
+    const words = zeros(sets.reduce((most, set) => Math.max(most, set.#words.length), 0));
+    for (const set of sets) for (let w = 0; w < set.#words.length; w++) words[w]! |= set.#words[w]!;
     return Cpuset.#of(words);
   }
 

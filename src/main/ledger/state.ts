@@ -11,7 +11,8 @@ export class LedgerState {
   readonly #isInPlace: (owner: Entry) => boolean;
   readonly #entries = new Map<string, Entry>();
   readonly #idsByPod = new Map<string, readonly string[]>();
-  readonly #annotatedEntries = new Map<string, Entry>();
+  /** By CPU: how many annotated containers own it. */
+  readonly #annotatedOn = new Map<number, number>();
   readonly #poolGroups = new PoolGroups();
   readonly #unsettled = new Map<string, Entry>();
   #unplaced = 0;
@@ -36,9 +37,9 @@ export class LedgerState {
   idsOfPod(podUid: string): readonly string[] {
     return this.#idsByPod.get(podUid) ?? [];
   }
-  /** The annotated containers that own CPUs. */
-  get annotatedEntries(): ReadonlyMap<string, Entry> {
-    return this.#annotatedEntries;
+  /** How many annotated containers own a CPU. */
+  annotatedOn(cpu: number): number {
+    return this.#annotatedOn.get(cpu) ?? 0;
   }
   /** The containers of the pool that were found nowhere else. */
   get poolGroups(): Pick<PoolGroups, 'forEach'> {
@@ -94,7 +95,7 @@ export class LedgerState {
     const { id } = entry.container;
     if (entry.unplaced !== undefined) this.#unplaced++;
     if (isExclusive(entry)) {
-      if (entry.workload.kind === 'annotated') this.#annotatedEntries.set(id, entry);
+      if (entry.workload.kind === 'annotated') this.#countAnnotated(entry.cpus, 1);
       if (!this.#isInPlace(entry)) this.#unsettled.set(id, entry);
     } else if (entry.seen !== undefined) {
       this.#unsettled.set(id, entry);
@@ -106,8 +107,12 @@ export class LedgerState {
   #unindex(entry: Entry): void {
     const { id } = entry.container;
     if (entry.unplaced !== undefined) this.#unplaced--;
-    this.#annotatedEntries.delete(id);
+    if (entry.workload.kind === 'annotated') this.#countAnnotated(entry.cpus, -1);
     if (!this.#unsettled.delete(id) && !isExclusive(entry)) this.#poolGroups.delete(entry);
+  }
+
+  #countAnnotated(cpus: Cpuset, change: number): void {
+    for (const cpu of cpus) this.#annotatedOn.set(cpu, this.annotatedOn(cpu) + change);
   }
 
   #setIdsOfPod(podUid: string, change: (ids: readonly string[]) => readonly string[]): void {
@@ -142,7 +147,8 @@ export class Draft {
   readonly #others = new Map<string, Entry>();
   #integer: Cpuset;
   #annotated: Cpuset;
-  #annotatedIsStale = false;
+  /** By CPU: how many annotated containers more own it than in the base. */
+  readonly #annotatedSince = new Map<number, number>();
   #reserved: Cpuset | undefined;
   /** What was spent on looking for places that leave everybody something, see `chooseWithin`. */
   effort = 0;
@@ -171,15 +177,6 @@ export class Draft {
   }
 
   get annotated(): Cpuset {
-    // Annotated containers may share CPUs: what one leaves can still be another's, so a removal means counting anew.
-    if (this.#annotatedIsStale) {
-      const sets: Cpuset[] = [];
-      for (const [id, { cpus }] of this.#base.annotatedEntries) if (!this.#changes.has(id)) sets.push(cpus);
-      for (const { workload, cpus } of this.#others.values())
-        if (workload.kind === 'annotated') sets.push(cpus);
-      this.#annotated = Cpuset.union(sets);
-      this.#annotatedIsStale = false;
-    }
     return this.#annotated;
   }
 
@@ -304,13 +301,27 @@ export class Draft {
     if (!isExclusive(entry)) return;
     this.#reserved = undefined;
     if (entry.workload.kind === 'integer') this.#integer = this.#integer.union(entry.cpus);
-    else if (!this.#annotatedIsStale) this.#annotated = this.#annotated.union(entry.cpus);
+    else {
+      for (const cpu of entry.cpus) this.#countAnnotated(cpu, 1);
+      this.#annotated = this.#annotated.union(entry.cpus);
+    }
   }
 
   #disown(entry: Entry): void {
     if (!isExclusive(entry)) return;
     this.#reserved = undefined;
     if (entry.workload.kind === 'integer') this.#integer = this.#integer.minus(entry.cpus);
-    else this.#annotatedIsStale = true;
+    else {
+      // Annotated containers may share CPUs: what one leaves can still be another's.
+      const left = entry.cpus.toArray().filter((cpu) => this.#countAnnotated(cpu, -1) === 0);
+      this.#annotated = this.#annotated.minus(Cpuset.from(left));
+    }
+  }
+
+  /** @returns how many annotated containers own the CPU then */
+  #countAnnotated(cpu: number, change: number): number {
+    const since = (this.#annotatedSince.get(cpu) ?? 0) + change;
+    this.#annotatedSince.set(cpu, since);
+    return this.#base.annotatedOn(cpu) + since;
   }
 }

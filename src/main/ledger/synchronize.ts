@@ -213,7 +213,7 @@ function toldInPool(draft: Draft): Cpuset {
   draft.forEachInPool((entry) => {
     if (entry.told.cpus !== undefined) told.add(entry.told.cpus);
   });
-  return Cpuset.union(told);
+  return Cpuset.union([...told]);
 }
 
 /** Keeps a running container where it is, if it holds what it is entitled to. A restart moves nobody. */
