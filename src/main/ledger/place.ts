@@ -105,13 +105,13 @@ const FEW = 8;
  * more updates to carry out.
  */
 function byTelling(draft: Draft, free: Cpuset): readonly [joining: Cpuset, toldToFew: Cpuset] {
-  const told: { readonly cpus: Cpuset; readonly alike: () => Iterable<Entry> }[] = [];
-  draft.forEachInPool((entry, alike) => told.push({ cpus: entry.told.cpus ?? free, alike }));
+  const told: { readonly cpus: Cpuset; readonly all: () => Iterable<Entry> }[] = [];
+  draft.forEachInPool(({ told: cpus = free, all }) => told.push({ cpus, all }));
   told.sort((a, b) => a.cpus.size - b.cpus.size);
   const unionOf = (from: number, to?: number) => Cpuset.union(told.slice(from, to).map(({ cpus }) => cpus));
   let rest = told.length;
   for (let few = FEW; rest > 0; rest--) {
-    for (const _ of told[rest - 1]!.alike()) if (--few < 0) break;
+    for (const _ of told[rest - 1]!.all()) if (--few < 0) break;
     if (few < 0) break;
   }
   const toldToFew = free.minus(unionOf(0, rest));
@@ -296,12 +296,12 @@ function sharedNeeds(draft: Draft, policy: Policy, pool: Cpuset): readonly PoolN
   const mayBePool = policy.topology.online.minus(poolIsolated(policy.topology, policy.isolatedCpus));
   const needs = new Map<string, PoolNeed>();
   if (pool.isEmpty) return [];
-  draft.forEachInPool((entry) => {
-    const forbidden = forbiddenTo(entry.workload);
+  draft.forEachInPool(({ forbidden, all }) => {
     const key = forbidden.toString();
     if (needs.has(key)) return;
+    const [entry] = all();
     const usable = mayBePool.minus(forbidden);
-    needs.set(key, { entry, usable: usable.intersects(pool) ? usable : mayBePool });
+    needs.set(key, { entry: entry!, usable: usable.intersects(pool) ? usable : mayBePool });
   });
   return [...needs.values()];
 }

@@ -1,10 +1,14 @@
 import type { Cpuset } from '../../placement/cpuset.ts';
 import { type Entry, forbiddenTo } from './entry.ts';
 
-/** Containers of the pool that were told the same CPUs and are forbidden the same: what is decided of one holds for all. */
-export interface PoolGroup {
+/** What containers of the pool were told and are forbidden. */
+export interface PoolTerms {
   readonly told: Cpuset | undefined;
   readonly forbidden: Cpuset;
+}
+
+/** Containers of the pool for which both is the same: what is decided of one holds for all. */
+export interface PoolGroup extends PoolTerms {
   /** By id; at least one. */
   readonly members: ReadonlyMap<string, Entry>;
 }

@@ -1,6 +1,6 @@
 import { Cpuset } from '../../placement/cpuset.ts';
-import { type Entry, isExclusive } from './entry.ts';
-import { PoolGroups } from './pool-groups.ts';
+import { type Entry, forbiddenTo, isExclusive } from './entry.ts';
+import { PoolGroups, type PoolTerms } from './pool-groups.ts';
 
 /**
  * The ledger's memory: every live container and the sets of CPUs they own, with indexes of what turns ask for, so that a turn
@@ -130,7 +130,12 @@ interface Owned {
   readonly reserved: Cpuset;
 }
 
-type Visit = (entry: Entry, alike: () => Iterable<Entry>) => void;
+/** Containers of the pool that are alike. */
+export interface Alike extends PoolTerms {
+  /** Where a container was found by looking, when that is not where it was told to be: then it is the only one. */
+  readonly seen: Cpuset | undefined;
+  readonly all: () => Iterable<Entry>;
+}
 
 type Commit = (changes: ReadonlyMap<string, Entry | undefined>, owned: Owned) => void;
 
@@ -233,28 +238,21 @@ export class Draft {
     }
   }
 
-  /**
-   * Visits the containers of the pool, but of each group that is alike only one.
-   *
-   * @param visit `alike` gives the container itself and those that the same goes for
-   */
-  forEachInPool(visit: Visit): void {
-    this.#base.poolGroups.forEach(({ members }) => {
-      for (const entry of members.values()) {
-        if (this.#changes.has(entry.container.id)) continue;
-        visit(entry, () => this.#unchanged(members));
-        break;
-      }
+  /** Visits the containers of the pool, those that are alike at once. To look at one of each took half of the time of it. */
+  forEachInPool(visit: (alike: Alike) => void): void {
+    this.#base.poolGroups.forEach(({ told, forbidden, members }) => {
+      const all = () => this.#unchanged(members);
+      if (members.size > this.#changes.size || hasAny(all()))
+        visit({ told, forbidden, seen: undefined, all });
     });
-    this.#poolGroups.forEach(({ members }) => {
-      for (const entry of members.values()) {
-        // As they are now: what is done for one may change them all.
-        visit(entry, () => [...members.values()]);
-        break;
-      }
+    this.#poolGroups.forEach(({ told, forbidden, members }) => {
+      // As they are now: what is done for one may change them all.
+      visit({ told, forbidden, seen: undefined, all: () => [...members.values()] });
     });
     this.#forEachOther((entry) => {
-      if (!isExclusive(entry)) visit(entry, () => [entry]);
+      if (isExclusive(entry)) return;
+      const { told, workload, seen } = entry;
+      visit({ told: told.cpus, forbidden: forbiddenTo(workload), seen, all: () => [entry] });
     });
   }
 
@@ -324,4 +322,9 @@ export class Draft {
     this.#annotatedSince.set(cpu, since);
     return this.#base.annotatedOn(cpu) + since;
   }
+}
+
+function hasAny(entries: Iterable<Entry>): boolean {
+  for (const _ of entries) return true;
+  return false;
 }

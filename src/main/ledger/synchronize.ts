@@ -210,8 +210,8 @@ function toPool(draft: Draft, entry: Entry): void {
 /** The CPUs that containers without CPUs of their own were told. */
 function toldInPool(draft: Draft): Cpuset {
   const told = new Set<Cpuset>();
-  draft.forEachInPool((entry) => {
-    if (entry.told.cpus !== undefined) told.add(entry.told.cpus);
+  draft.forEachInPool((alike) => {
+    if (alike.told !== undefined) told.add(alike.told);
   });
   return Cpuset.union([...told]);
 }

@@ -3,7 +3,8 @@ import { memoryNodes } from '../../placement/memory.ts';
 import { type Entry, forbiddenTo, isExclusive, type Told, UNTOLD, whereabouts } from './entry.ts';
 import { poolOf, poolShare } from './place.ts';
 import type { Policy } from './policy.ts';
-import type { Draft } from './state.ts';
+import type { PoolTerms } from './pool-groups.ts';
+import type { Alike, Draft } from './state.ts';
 
 /** A change of a container's resources, as an answer carries it; absent parts are left as they are. */
 export interface ContainerUpdate {
@@ -24,7 +25,10 @@ export interface UpdateOptions {
 
 /** What the policy wants the runtime to be told of a container: where the pool is empty, the CPUs it was told before. */
 export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
-  if (!isExclusive(entry)) return { cpus: wantedInPool(entry, pool), mems: undefined, quota: undefined };
+  if (!isExclusive(entry)) {
+    const terms = { told: entry.told.cpus, forbidden: forbiddenTo(entry.workload) };
+    return { cpus: wantedInPool(terms, pool), mems: undefined, quota: undefined };
+  }
   const strict = entry.workload.kind === 'annotated' && policy.numaMemoryPolicy === 'strict';
   const mems = strict ? memoryNodes(policy.topology, entry.cpus).toString() : '';
   return {
@@ -34,20 +38,14 @@ export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
   };
 }
 
-function wantedInPool(entry: Entry, pool: Cpuset): Cpuset | undefined {
-  const share = poolShare(pool, forbiddenTo(entry.workload));
-  return share.isEmpty ? entry.told.cpus : share;
+function wantedInPool({ told, forbidden }: PoolTerms, pool: Cpuset): Cpuset | undefined {
+  const share = poolShare(pool, forbidden);
+  return share.isEmpty ? told : share;
 }
 
 /** Whether a container that owns CPUs was told all that is wanted of it, and was not found elsewhere. */
 export function isInPlace(owner: Entry, policy: Policy): boolean {
   return owner.seen === undefined && sameAsTold(owner.told, wanted(owner, Cpuset.EMPTY, policy));
-}
-
-/** Containers of the pool that the same goes for. */
-interface Alike {
-  readonly any: Entry;
-  readonly all: () => Iterable<Entry>;
 }
 
 /** Containers that are not as wanted, by what has to be done about it. */
@@ -79,14 +77,15 @@ function findDifferences(draft: Draft, policy: Policy): Found {
   draft.forEachUnsettledOwner((entry) => {
     if (!isInPlace(entry, policy)) moving.push(entry);
   });
-  draft.forEachInPool((entry, all) => {
-    const want = wantedInPool(entry, pool);
-    if (want === undefined || (entry.seen === undefined && entry.told.cpus?.equals(want))) return;
-    const now = (whereabouts(entry) ?? online).intersect(online);
+  draft.forEachInPool((alike) => {
+    const { told, seen } = alike;
+    const want = wantedInPool(alike, pool);
+    if (want === undefined || (seen === undefined && told?.equals(want))) return;
+    const now = (seen ?? told ?? online).intersect(online);
     // The kernel lets a container whose CPUs are all offline run anywhere.
-    const isMisplaced = entry.seen !== undefined || now.isEmpty || !now.isSubsetOf(want);
-    if (isMisplaced) misplaced.push({ any: entry, all });
-    else if (entry.told.cpus !== undefined) growing.push({ any: entry, all });
+    const isMisplaced = seen !== undefined || now.isEmpty || !now.isSubsetOf(want);
+    if (isMisplaced) misplaced.push(alike);
+    else if (told !== undefined) growing.push(alike);
   });
   return { moving, misplaced, growing };
 }
@@ -111,12 +110,12 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   };
 
   // Those that are alike are told the same set, so that its text is made and encoded once.
-  for (const { any, all } of misplaced) {
-    const want = wantedInPool(any, pool)!;
+  for (const alike of misplaced) {
+    const want = wantedInPool(alike, pool)!;
     const vacated = want.minus(vacating);
     const cpus = vacated.isEmpty ? want : vacated;
-    const told = { ...UNTOLD, cpus: options.growsAlong === false ? remainderOf(any, cpus) : cpus };
-    for (const entry of all()) if (isOther(entry)) tell(entry, told);
+    const told = { ...UNTOLD, cpus: options.growsAlong === false ? remainderOf(alike, cpus) : cpus };
+    for (const entry of alike.all()) if (isOther(entry)) tell(entry, told);
   }
   for (const { entry, interim } of inMovingOrder(moving, pool)) {
     const want = wanted(entry, pool, policy);
@@ -150,14 +149,14 @@ export function tellSelf(draft: Draft, policy: Policy, entry: Entry): ContainerU
 }
 
 /** Of the CPUs that a container may have, those it has already; all of them where that is none, or it is not in its place. */
-function remainderOf({ seen, told }: Entry, cpus: Cpuset): Cpuset {
-  const left = seen === undefined ? told.cpus?.intersect(cpus) : undefined;
+function remainderOf({ seen, told }: Alike, cpus: Cpuset): Cpuset {
+  const left = seen === undefined ? told?.intersect(cpus) : undefined;
   return left === undefined || left.isEmpty ? cpus : left;
 }
 
 /** Who has least comes first. */
 function* smallestFirst(growing: readonly Alike[]): Generator<Entry> {
-  const sizeOf = ({ any }: Alike): number => whereabouts(any)!.size;
+  const sizeOf = ({ told }: Alike): number => told!.size;
   for (const { all } of growing.toSorted((a, b) => sizeOf(a) - sizeOf(b))) yield* all();
 }
 

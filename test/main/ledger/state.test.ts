@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type Entry, isExclusive, UNTOLD } from '../../../src/main/ledger/entry.ts';
+import { type Entry, forbiddenTo, isExclusive, UNTOLD } from '../../../src/main/ledger/entry.ts';
 import { type Draft, LedgerState } from '../../../src/main/ledger/state.ts';
+import { Cpuset } from '../../../src/placement/cpuset.ts';
 import { cpuset, shared } from './fixtures.ts';
 
 function entry(id: string, kind: 'annotated' | 'integer', list: string): Entry {
@@ -124,13 +125,19 @@ test('a draft finds by its indexes what looking at all containers finds', () => 
           if (typeof change === 'string') draft.delete(change);
           else draft.set(change);
           const inPool: Entry[] = [];
-          draft.forEachInPool((one, alike) => {
-            const members = [...alike()];
-            assert.ok(members.includes(one));
-            assert.equal(new Set(members.map(({ told }) => String(told.cpus))).size, 1);
+          draft.forEachInPool(({ told, forbidden, seen, all }) => {
+            const members = [...all()];
+            assert.ok(members.length > 0);
+            for (const member of members) {
+              assert.equal(String(member.told.cpus), String(told));
+              assert.equal(String(forbiddenTo(member.workload)), String(forbidden));
+              assert.equal(String(member.seen), String(seen));
+            }
             inPool.push(...members);
           });
           assert.deepEqual(idsOf(inPool), idsOf(draft.filter((one) => !isExclusive(one))));
+          const annotated = draft.filter(({ workload }) => workload.kind === 'annotated');
+          assert.equal(String(draft.annotated), String(Cpuset.union(annotated.map(({ cpus }) => cpus))));
           const unsettled: Entry[] = [];
           draft.forEachUnsettledOwner((one) => unsettled.push(one));
           const missed = draft.filter((one) => isExclusive(one) && !inPlace(one) && !unsettled.includes(one));
