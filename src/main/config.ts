@@ -1,4 +1,5 @@
 import { ConfigError, quote } from './config-error.ts';
+import { withOrigins } from './origins.ts';
 import { SCHEMAS } from './setting-schemas.ts';
 import {
   type Config,
@@ -53,7 +54,7 @@ export function loadConfig(sources: ConfigSources): Config {
 }
 
 /**
- * The settings that one source gives.
+ * The settings that one source gives, with where (see `originOf`).
  *
  * @throws ConfigError as `loadConfig`
  */
@@ -69,7 +70,10 @@ export function readSettings(source: readonly GivenSetting[]): Partial<Config> {
     }
     read.set(name, { by: given, value: readValue(name, given) });
   }
-  return Object.fromEntries([...read].map(([name, { value }]) => [name, value])) as Partial<Config>;
+  return withOrigins(
+    Object.fromEntries([...read].map(([name, { value }]) => [name, value])) as Partial<Config>,
+    Object.fromEntries([...read].map(([name, { by }]) => [name, by.where])),
+  );
 }
 
 function settingName({ key, where }: GivenSetting): keyof Config {
@@ -82,9 +86,9 @@ function settingName({ key, where }: GivenSetting): keyof Config {
 function readValue(name: keyof Config, { value, where }: GivenSetting): unknown {
   const result = SCHEMAS[name].safeParse(value);
   if (result.success) return result.data;
-  // A CPU list's own message is better than ours: it names the offending item.
-  const custom = result.error.issues.find((issue) => issue.code === 'custom');
+  // What the setting itself has to say is better than ours: it names the offending item or parts.
+  const own = result.error.issues.filter(({ code }) => code === 'custom').map(({ message }) => message);
   const problem =
-    custom === undefined ? ` must be ${SETTINGS[name].allowed}, not ${quote(value)}` : `: ${custom.message}`;
+    own.length === 0 ? ` must be ${SETTINGS[name].allowed}, not ${quote(value)}` : `: ${own.join('; ')}`;
   throw new ConfigError(`${where}: ${name}${problem}`);
 }

@@ -1,4 +1,5 @@
 import type { ConfigSources } from './config.ts';
+import { mergeSettings } from './origins.ts';
 import type { Config } from './settings.ts';
 
 // What reads YAML takes 5 ms to load, and half a MiB, and what checks settings another 3 ms: a plugin that starts does so only where
@@ -43,5 +44,5 @@ export async function settingsOfCommand({
 }: ConfigSources): Promise<Partial<Config>> {
   if (environment.length + flags.length === 0) return {};
   const { readSettings } = await import('./config.ts');
-  return { ...readSettings(environment), ...readSettings(flags) };
+  return mergeSettings(readSettings(environment), readSettings(flags));
 }

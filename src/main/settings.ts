@@ -1,5 +1,6 @@
 import type { NumaMemoryPolicy } from '../placement/memory.ts';
 import type { IsolatedCpus } from '../placement/pool.ts';
+import { mergeSettings } from './origins.ts';
 
 /**
  * What an operator may set (docs/placement.md, "Configuration"). CPU lists are kept as text: they are checked for syntax
@@ -51,7 +52,7 @@ export interface Config {
     readonly growthAfter: number;
     /** How often the cpusets of all containers are looked at; 0: never. */
     readonly driftInterval: number;
-    /** How often the host's online CPUs are looked at. */
+    /** How often the host's online CPUs are looked at; never 0. */
     readonly hostInterval: number;
   };
   readonly metrics: {
@@ -108,7 +109,7 @@ export const DEFAULT_CONFIG: Config = Object.freeze<Config>({
 
 /** The settings in force: the defaults, overridden by what each source gives, in turn. */
 export function configOf(...sources: readonly Partial<Config>[]): Config {
-  return Object.freeze(Object.assign({}, DEFAULT_CONFIG, ...sources));
+  return Object.freeze(mergeSettings(DEFAULT_CONFIG, ...sources) as Config);
 }
 
 /** All settings. Their order is that of the help text. */

@@ -100,6 +100,7 @@ const REFUSED: readonly (readonly [Values, RegExp])[] = [
   [{ config: { pinningNamespaces: 'default' } }, /pinningNamespaces/],
   [{ config: { poolGrowth: { rate: 1 } } }, /poolGrowth/],
   [{ config: { reassignment: { timeoutShare: 2 } } }, /timeoutShare/],
+  [{ config: { reconcile: { hostInterval: 0 } } }, /hostInterval/],
   [{ http: { port: 0 } }, /port/],
   [{ http: { address: '::' } }, /address/],
   [{ extraArgs: ['debug'] }, /extraArgs/],

@@ -11,7 +11,7 @@ import { cpuset, Node, NRI_VERSIONS } from './node.ts';
 const TOPOLOGY = '1 package, 8 cores, SMT 2, siblings adjacent';
 const ALL = cpuset('0-15');
 /** Short times, and no look at cgroups: there are none. */
-const QUICK = ['--reconcile', 'after=0.3,growthAfter=0.3,driftInterval=0,hostInterval=0.05'];
+const QUICK = ['--reconcile', 'after=0.3,growthAfter=0.3,driftInterval=0,hostInterval=0.1'];
 
 const start = (context: TestContext, nriVersion: string, flags: readonly string[] = []): Promise<Node> =>
   Node.start(context, { topology: TOPOLOGY, nriVersion, flags: () => [...QUICK, ...flags] });

@@ -23,6 +23,9 @@ const refused = (key: string, value: SettingValue, message: RegExp) =>
     },
   );
 
+const refusedAs = (key: string, value: SettingValue, message: string) =>
+  assert.throws(() => loadConfig({ flags: [given(key, value)] }), { name: 'ConfigError', message });
+
 describe('defaults', () => {
   test('are those of the documentation', () => {
     assert.deepEqual(loadConfig({}), {
@@ -200,17 +203,68 @@ describe('values', () => {
     assert.deepEqual(accepted('reconcile', { driftInterval: '30' }), reconcile);
     assert.deepEqual(accepted('reconcile', { 'drift-interval': '30' }), reconcile);
     assert.deepEqual(accepted('reconcile', 'drift-interval=30'), reconcile);
-    for (const value of ['after', 'after=', 'after=soon', 'after=5=6', 'afterwards=5', { after: ['5'] }]) {
-      refused(
+    refused(
+      'reconcile',
+      ['after=5'],
+      /^here: reconcile must be any of after, growthAfter, driftInterval, hostInterval, in seconds, such as "after=5", not \["after=5"\]$/,
+    );
+  });
+
+  test('what is wrong with a part is told of that part: what it is, what it must be', () => {
+    const seconds = 'after must be a number of seconds from 0 to 86400';
+    for (const [value, quoted] of [
+      ['after', '""'],
+      ['after=', '""'],
+      ['after=soon', '"soon"'],
+      ['after=5=6', '"5=6"'],
+      ['after=86401', '"86401"'],
+      [{ after: ['5'] }, '["5"]'],
+    ] as const) {
+      refusedAs('reconcile', value, `here: reconcile: ${seconds}, not ${quoted}`);
+    }
+    refusedAs(
+      'reassignment',
+      { workers: '100', warm: 'maybe', minCpus: '4' },
+      'here: reassignment: workers must be a whole number from 0 to 64, not "100"; warm must be true or false, not "maybe"',
+    );
+    refusedAs(
+      'reassignment',
+      'timeout-share=1.5, ms-per-container=-1',
+      'here: reassignment: timeoutShare must be a number from 0 to 1, not "1.5"; msPerContainer must be a number of milliseconds from 0 to 86400, not "-1"',
+    );
+    refusedAs('metrics', 'containers', 'here: metrics: containers must be true or false, not ""');
+  });
+
+  test('parts that there are not, and those given twice, are named', () => {
+    for (const key of ['afterwards', '__proto__', 'constructor', '']) {
+      refusedAs(
         'reconcile',
-        value,
-        /reconcile must be any of after, growthAfter, driftInterval, hostInterval, /,
+        `${key}=5`,
+        `here: reconcile: there is no "${key}", only after, growthAfter, driftInterval, hostInterval`,
       );
     }
-    for (const value of ['after=5, after=6', { growthAfter: '1', 'growth-after': '1' }]) {
-      refused('reconcile', value, /^here: reconcile: a part is given twice$/);
+    refusedAs('reconcile', 'after=5, after=6', 'here: reconcile: after is given twice');
+    refusedAs(
+      'reconcile',
+      { growthAfter: '1', 'growth-after': '1' },
+      'here: reconcile: growthAfter is given twice',
+    );
+  });
+
+  test('the host is looked at ten times a second at most: 0 is not "never", as it is for drift', () => {
+    assert.deepEqual(accepted('reconcile', 'hostInterval=0.1, driftInterval=0'), {
+      after: 5,
+      growthAfter: 10,
+      driftInterval: 0,
+      hostInterval: 0.1,
+    });
+    for (const value of ['0', '0.001', '0.099']) {
+      refusedAs(
+        'reconcile',
+        { hostInterval: value },
+        `here: reconcile: hostInterval must be a number of seconds from 0.1 to 86400, not "${value}"`,
+      );
     }
-    refused('reassignment', 'timeout-share=1.5', /reassignment must be any of minContainers, /);
   });
 
   test('a list or mapping is refused where text is due, and quoted', () => {
@@ -235,7 +289,21 @@ describe('CPU lists on a host', () => {
   test('may not name a CPU that the host can never have', () => {
     assert.throws(() => configuredCpus(config, 'reservedCpus', 31), {
       name: 'ConfigError',
-      message: /^reservedCpus: CPU list .* names a CPU above 31/,
+      message: /^here: reservedCpus: CPU list .* names a CPU above 31/,
     });
+  });
+
+  test('that do not fit are told by the source that gave them last', () => {
+    const sources: Required<ConfigSources> = {
+      file: [given('reserved-cpus', '0-99', 'file, line 3'), given('protectedCpus', '0-99', 'file, line 7')],
+      nri: [],
+      environment: [given('reservedCpus', '0-98', 'variable'), given('priority', 'numa', 'another variable')],
+      flags: [given('reservedCpus', '0-97', '--reserved-cpus')],
+    };
+    const misfit = (from: ConfigSources, setting: 'reservedCpus' | 'protectedCpus', message: RegExp) =>
+      assert.throws(() => configuredCpus(loadConfig(from), setting, 31), { name: 'ConfigError', message });
+    misfit(sources, 'reservedCpus', /^--reserved-cpus: reservedCpus: CPU list "0-97" /);
+    misfit({ ...sources, flags: [] }, 'reservedCpus', /^variable: reservedCpus: CPU list "0-98" /);
+    misfit(sources, 'protectedCpus', /^file, line 7: protectedCpus: CPU list "0-99" /);
   });
 });

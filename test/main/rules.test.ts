@@ -73,8 +73,10 @@ describe('the rules in force', () => {
 
   it('stay as they are when a setting names a CPU that the host can never have', () => {
     const rules = rulesOf('reservedCpus: 0');
-    refuses(rules, /protectedCpus/, () => rules.setFile(settings('protectedCpus: 4096')));
-    refuses(rules, /reservedCpus/, () => setNri(rules, 'reservedCpus: 4096'));
+    refuses(rules, /^test, line 2: protectedCpus: /, () =>
+      rules.setFile(settings('debug: true\nprotectedCpus: 4096')),
+    );
+    refuses(rules, /^the runtime, line 1: reservedCpus: /, () => setNri(rules, 'reservedCpus: 4096'));
   });
 
   it('forget a refused source: later changes build on the last good ones', () => {
@@ -85,6 +87,9 @@ describe('the rules in force', () => {
   });
 
   it('cannot be made from wrong settings', () => {
-    assert.throws(() => rulesOf('reservedCpus: 4096'), ConfigError);
+    assert.throws(() => rulesOf('reservedCpus: 4096'), {
+      name: 'ConfigError',
+      message: /^test, line 1: reservedCpus: CPU list "4096" /,
+    });
   });
 });
