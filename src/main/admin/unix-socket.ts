@@ -1,7 +1,7 @@
 import { lstatSync, type Stats, unlinkSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { makeFolder } from '../folder.ts';
 import { bindSocket } from '../unix-socket.ts';
 
 /** Somebody else answers on the socket: another plugin on this node, or the one before that is still ending. */
@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT_MS = 1000;
  * @throws SocketInUseError when a living process listens there; Error when it cannot be made
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   if (await binds(server, path)) return;
   await removeStale(path);
   // Instances change places within milliseconds: another one may have been quicker.

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isSea } from 'node:sea';
 import { Readable } from 'node:stream';
 import { loadConfig } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
 import { readConfig } from '../config-file.ts';
+import { makeFolder } from '../folder.ts';
 
 /** What `install` puts where. */
 export interface InstallOptions {
@@ -58,7 +59,7 @@ async function replace(path: string, mode: number, content: () => Readable): Pro
     throw new ConfigError(`install: ${path} is there and is no file`);
   }
   const unfinished = `${path}.${randomUUID()}`;
-  await mkdir(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   try {
     const file = await open(unfinished, 'wx', 0o600);
     try {

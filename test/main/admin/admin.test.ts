@@ -115,6 +115,10 @@ describe('where the socket cannot be made, that is said once', () => {
     await without(t, join(folder, 'file', 'admin.sock'), /EEXIST|ENOTDIR/);
   });
 
+  test('because nobody can make its folder', async (t) => {
+    await without(t, '/proc/nowhere/admin.sock', /ENOENT.*\/proc\/nowhere/);
+  });
+
   test('because its path is too long', async (t) => {
     const folder = join(temporaryFolder(t), 'x'.repeat(120));
     mkdirSync(folder);

@@ -98,6 +98,14 @@ test('replaces files, and nothing else', async (t) => {
   assert.deepEqual(readdirSync(join(to, '..')), ['99-weka-cpuset']);
 });
 
+test('says so where no folder can be made', async (t) => {
+  const { executable } = places(t);
+  await assert.rejects(install(executable, { to: '/proc/nowhere/99-weka-cpuset', config: undefined }), {
+    code: 'ENOENT',
+    message: /\/proc\/nowhere/,
+  });
+});
+
 test('needs to be told where', () => {
   assert.throws(() => parseCommandLine(['install'], {}), /--to=FILE/);
   assert.throws(() => parseCommandLine(['install', '--to=/a', '--config-to=/b'], {}), /needs --config/);
