@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import type { Node } from './node.ts';
-import { flagValue, type Process } from './processes.ts';
+import { fileOf, flagValue, type Process } from './processes.ts';
 import { isTable, lookUp, numberOf, overlay, strings, type Table, textOf } from './tables.ts';
 
 /** What a node shows of its kubelet. Each value is undefined where nothing says it. */
@@ -43,8 +43,12 @@ export function readKubeletConfig(node: Node, processes: readonly Process[]): Ku
   const kubelet = processes.find(({ program }) => program === 'kubelet');
   const problems: string[] = [];
   const args = [...(kubelet?.args ?? []), ...rancherArgs(node, problems)];
-  const given = flagValue(args, 'config')?.replace(/^\//, '');
-  const dropIns = flagValue(args, 'config-dir')?.replace(/^\//, '');
+  const fileIn = (flag: string) => {
+    const path = flagValue(args, flag);
+    return path === undefined ? undefined : fileOf(node, kubelet, path);
+  };
+  const given = fileIn('config');
+  const dropIns = fileIn('config-dir');
   const candidates = [
     ...(given === undefined ? CONFIG_FILES : [given]),
     ...(dropIns === undefined ? DROP_IN_FOLDERS : [dropIns]).flatMap((folder) =>
@@ -58,7 +62,7 @@ export function readKubeletConfig(node: Node, processes: readonly Process[]): Ku
   });
   const config = files.map(({ table }) => table).reduce<Table>(overlay, {});
   const value = (flag: string, key: string) => flagValue(args, flag) ?? textOf(config[key]);
-  const stateFolder = flagValue(args, 'root-dir')?.replace(/^\//, '') ?? 'var/lib/kubelet';
+  const stateFolder = fileIn('root-dir') ?? 'var/lib/kubelet';
   const maxPods = Number(flagValue(args, 'max-pods') ?? numberOf(lookUp(config, 'maxPods')));
   return {
     isRunning: kubelet !== undefined,

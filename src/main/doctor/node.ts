@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readlinkSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { SysfsFiles } from '../../placement/sysfs-files.ts';
@@ -16,6 +16,8 @@ export interface Node extends SysfsFiles {
   readonly wallClock: number;
   /** The error code of what keeps us from reading a file or folder, such as `ENOENT`; undefined if nothing does. */
   obstacle(path: string): string | undefined;
+  /** What a symbolic link says; undefined if it cannot be read. */
+  link(path: string): string | undefined;
   /** Connects to a unix socket and hangs up. @returns the error code if that fails, such as `ECONNREFUSED` */
   connect(path: string): Promise<string | undefined>;
 }
@@ -42,6 +44,13 @@ export function openNode(hostRoot: string): Node {
         return undefined;
       } catch (failure) {
         return errorCode(failure);
+      }
+    },
+    link(path) {
+      try {
+        return readlinkSync(join(root, path));
+      } catch {
+        return undefined;
       }
     },
     connect,

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Node } from './node.ts';
 
 /** A running process, from `/proc/PID/cmdline`. */
@@ -32,4 +32,15 @@ export function flagValue(args: readonly string[], ...names: readonly string[]):
     if (name !== undefined && names.includes(name)) value = inline ?? args[position + 1];
   });
   return value;
+}
+
+/**
+ * The file that a process means by a path on its command line, relative to the host's root: a path that does not begin at the
+ * root begins in the process's working directory, where one is known.
+ */
+export function fileOf(node: Node, process: Process | undefined, path: string): string {
+  const folder = process && `proc/${process.id}/cwd`;
+  // Whoever may not read where the link leads is told that by the attempt to read a file below it.
+  const from = folder === undefined ? '/' : (node.link(folder) ?? `/${folder}`);
+  return resolve('/', from, path).slice(1);
 }

@@ -1,6 +1,6 @@
 import { parseDuration } from './durations.ts';
 import type { Node } from './node.ts';
-import { flagValue, type Process } from './processes.ts';
+import { fileOf, flagValue, type Process } from './processes.ts';
 import { isTable, lookUp, numberOf, overlay, strings, type Table, textOf } from './tables.ts';
 import { expand, readTomlFiles, type TomlFile } from './toml-files.ts';
 
@@ -78,8 +78,9 @@ export function readRuntimeConfig(
   const crio = processes.find(({ program }) => program === 'crio');
   // A file that may not be read is there all the same.
   const exists = (path: string) => !['ENOENT', 'ENOTDIR'].includes(node.obstacle(path) ?? '');
+  const given = flagValue(containerd?.args ?? [], 'config', 'c');
   const containerdFile =
-    flagValue(containerd?.args ?? [], 'config', 'c')?.replace(/^\//, '') ?? CONTAINERD_FILES.find(exists);
+    given === undefined ? CONTAINERD_FILES.find(exists) : fileOf(node, containerd, given);
   const containerdFiles =
     containerdFile === undefined ? expand(node, CONTAINERD_DROP_INS, '') : [containerdFile];
   const crioFiles = [...[CRIO_FILE].filter(exists), ...expand(node, CRIO_DROP_INS, '')];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -113,6 +113,17 @@ test('a socket that answers, one left behind and none are told apart', async (t)
   await new Promise((closed) => server.close(closed));
   writeFileSync(path, '');
   assert.equal(await node.connect(path), 'ECONNREFUSED');
+});
+
+test('links are read below the root, not followed', () => {
+  inTemporaryFolder((folder) => {
+    symlinkSync('/srv/a', join(folder, 'cwd'));
+    writeFileSync(join(folder, 'file'), '');
+    const node = openNode(folder);
+    assert.equal(node.link('cwd'), '/srv/a');
+    assert.equal(node.link('file'), undefined);
+    assert.equal(node.link('nothing'), undefined);
+  });
 });
 
 test('a root that is not there is refused, not taken for a host without anything', async () => {

@@ -27,6 +27,19 @@ test('a drop-in of the kubelet counts more than its file', async () => {
   assert.equal((await findingsOf(files))['kubelet-cpu-manager']?.level, 'error');
 });
 
+test('relative paths on the command line of the kubelet begin where it runs', async () => {
+  const files = healthyFiles();
+  addProcess(files, 200, 'kubelet', '--config=../config.yaml', '--config-dir', 'drop-ins');
+  files.set('srv/config.yaml', 'kind: KubeletConfiguration\ncpuManagerPolicy: static\n');
+  files.set(
+    'srv/kubelet/drop-ins/10-memory.conf',
+    'kind: KubeletConfiguration\nmemoryManagerPolicy: Static\n',
+  );
+  const findings = await findingsOf(files, { links: { 'proc/200/cwd': '/srv/kubelet' } });
+  assert.equal(findings['kubelet-cpu-manager']?.level, 'error');
+  assert.equal(findings['kubelet-memory-manager']?.level, 'error');
+});
+
 test('the state file alone gives a static CPU manager away', async () => {
   const files = healthyFiles();
   removeFiles(files, /^proc|config\.yaml$/);

@@ -67,6 +67,8 @@ export type Circumstances = Partial<Pick<Node, 'isLive' | 'userId' | 'wallClock'
   readonly connectError?: string;
   /** Files and folders that may not be read. */
   readonly unreadable?: readonly string[];
+  /** What symbolic links say, by their paths. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly socketPath?: string;
 };
 
@@ -75,7 +77,7 @@ export async function findingsOf(
   files: HostFiles,
   circumstances: Circumstances = {},
 ): Promise<Readonly<Record<string, Finding>>> {
-  const { connectError, unreadable = [], socketPath, ...given } = circumstances;
+  const { connectError, unreadable = [], links = {}, socketPath, ...given } = circumstances;
   const { read, list } = reading(files);
   const node: Node = {
     root: '/',
@@ -88,6 +90,7 @@ export async function findingsOf(
       if (unreadable.includes(path)) return 'EACCES';
       return files.has(path) || list(path).length > 0 ? undefined : 'ENOENT';
     },
+    link: (path) => links[path],
     connect: async () => connectError,
     ...given,
   };

@@ -106,6 +106,25 @@ test('the configuration named on the command line of containerd is the one that 
   assert.match(finding.found, /\/opt\/containerd\.toml/);
 });
 
+test('a relative path on the command line of containerd begins where containerd runs', async () => {
+  const files = withContainerd(`version = 3\n${NRI('disable = true')}`);
+  addProcess(files, 100, '/usr/bin/containerd', '-c', '../containerd.toml');
+  files.set('opt/containerd.toml', 'version = 3\nimports = ["more.toml"]\n');
+  files.set('opt/more.toml', NRI('disable = false'));
+  const { 'nri-config': finding } = await findingsOf(files, { links: { 'proc/100/cwd': '/opt/bin' } });
+  assert.equal(finding?.level, 'ok');
+  assert.match(finding.found, /\(\/opt\/containerd\.toml, version 3 and 1 file more\)/);
+});
+
+test('a relative path of a containerd that runs nobody may know where is named by its process', async () => {
+  const files = withContainerd('version = 3\n');
+  addProcess(files, 100, '/usr/bin/containerd', '-c', 'containerd.toml');
+  const unreadable = ['proc/100/cwd/containerd.toml'];
+  const { 'nri-config': finding } = await findingsOf(files, { unreadable });
+  assert.equal(finding?.level, 'error');
+  assert.match(textOf(finding), /\/proc\/100\/cwd\/containerd\.toml cannot be read \(EACCES\).*may read it/s);
+});
+
 test('the configuration of K3s is changed by its template', async () => {
   const files = healthyFiles();
   removeFiles(files, /^etc\/containerd|^proc\/100\//);
