@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod/mini';
 import { counted } from '../cli/paint.ts';
@@ -14,6 +14,11 @@ export interface PodFile {
 
 /** More than any node can have; a file that asks for more is a mistake. */
 const MAX_PODS = 10_000;
+/** So many pods as kubectl prints them, with all that the API server adds, are about as long. */
+const MAX_MEBIBYTES = 64;
+const MEBIBYTE = 1024 * 1024;
+/** What a pipe gives at once. */
+const CHUNK_BYTES = 64 * 1024;
 const STANDARD_INPUT = 0;
 
 const count = z.nullish(z.number('must be a whole number').check(z.int(), z.gte(0, 'must not be negative')));
@@ -53,8 +58,8 @@ type KubernetesObject = z.infer<typeof objectSchema>;
  * Reads pods from Kubernetes YAML or JSON: Pods, what makes pods (Deployments, StatefulSets, DaemonSets, Jobs and others), and
  * Lists of them, in any number of documents. Of a DaemonSet one pod is taken, of a Job as many as run at a time.
  *
- * @param path a file, or `-` for the standard input
- * @throws ConfigError naming file and document for what cannot be read
+ * @param path a file or a pipe, or `-` for the standard input
+ * @throws ConfigError naming file and document for what cannot be read, or is too long
  */
 export function readPodFile(path: string): PodFile {
   const name = path === '-' ? 'standard input' : path;
@@ -74,8 +79,19 @@ export function parsePods(text: string, name: string): PodFile {
 
 function readText(path: string, name: string): string {
   try {
-    return readFileSync(path === '-' ? STANDARD_INPUT : path, 'utf8');
+    if (path === '-') return readAll(STANDARD_INPUT, name);
+    const file = openSync(path, 'r');
+    try {
+      const status = fstatSync(file);
+      // Devices hold no pods, and some never end.
+      if (status.isCharacterDevice() || status.isBlockDevice())
+        throw new ConfigError(`${name}: is not a file`);
+      return readAll(file, name);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     const problem =
       { ENOENT: 'there is no such file', EISDIR: 'is a folder', EACCES: 'no permission to read it' }[
@@ -83,6 +99,19 @@ function readText(path: string, name: string): string {
       ] ?? (error as Error).message;
     throw new ConfigError(`${name}: ${problem}`);
   }
+}
+
+/** What is there to be read. How much it is, a pipe does not say beforehand. */
+function readAll(file: number, name: string): string {
+  const chunks: Buffer[] = [];
+  for (let total = 0; total <= MAX_MEBIBYTES * MEBIBYTE; ) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const length = readSync(file, chunk);
+    if (length === 0) return Buffer.concat(chunks).toString('utf8');
+    chunks.push(chunk.subarray(0, length));
+    total += length;
+  }
+  throw new ConfigError(`${name}: is longer than ${MAX_MEBIBYTES} MiB`);
 }
 
 /** The documents; null stands for an empty one. */

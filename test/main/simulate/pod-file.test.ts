@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parsePods, readPodFile } from '../../../src/main/simulate/pod-file.ts';
 import type { SimulatedPod } from '../../../src/main/simulate/pod-spec.ts';
+import { temporaryFolder } from '../../temporary-folder.ts';
 
 const parse = (text: string) => parsePods(text, 'pods.yaml');
 const names = (text: string) => parse(text).pods.map(({ spec }) => `${spec.namespace}/${spec.name}`);
@@ -213,5 +217,42 @@ describe('what is wrong is told in one line, with file, document and field', () 
       name: 'ConfigError',
       message: '/nonexistent/pods.yaml: there is no such file',
     });
+    assert.throws(() => readPodFile('/'), { name: 'ConfigError', message: '/: is a folder' });
+  });
+
+  test('devices, and what never ends', (context) => {
+    assert.throws(() => readPodFile('/dev/zero'), {
+      name: 'ConfigError',
+      message: '/dev/zero: is not a file',
+    });
+    const path = join(temporaryFolder(context), 'pods.yaml');
+    writeFileSync(path, 'kind: Pod');
+    truncateSync(path, 64 * 1024 * 1024 + 1);
+    assert.throws(() => readPodFile(path), {
+      name: 'ConfigError',
+      message: `${path}: is longer than 64 MiB`,
+    });
+  });
+});
+
+describe('pods are read', () => {
+  const pod = `{kind: Pod, metadata: {name: ${'a'.repeat(50)}}, spec: {containers: [{name: main}]}}\n---\n`;
+  // More than a pipe holds.
+  const text = pod.repeat(1500);
+
+  test('from a file', (context) => {
+    const path = join(temporaryFolder(context), 'pods.yaml');
+    writeFileSync(path, text);
+    assert.equal(readPodFile(path).pods.length, 1500);
+  });
+
+  test('from a pipe that has a name', (context) => {
+    const folder = temporaryFolder(context);
+    const [pipe, file] = [join(folder, 'pipe'), join(folder, 'file')];
+    writeFileSync(file, text);
+    execFileSync('mkfifo', [pipe]);
+    // It waits for a reader, as the reader does for it.
+    spawn('sh', ['-c', 'cat "$0" > "$1"', file, pipe]);
+    assert.equal(readPodFile(pipe).pods.length, 1500);
   });
 });
