@@ -38,8 +38,11 @@ const WARM_UP_PAUSE_MS = 50;
 const NO_COUNTS: ReconcilerCounts = { drifted: 0, repaired: 0, repairs: 0, reconnects: 0 };
 
 export interface DaemonHooks {
-  /** Told what nothing can be done about: TopologyError, ConfigError for a setting that does not fit the host. */
-  readonly fail: (error: unknown) => void;
+  /**
+   * Told what nothing can be done about: TopologyError, ConfigError for a setting that does not fit the host. Settles when
+   * the log has it.
+   */
+  readonly fail: (error: unknown) => Promise<void>;
   /** Has the runtime list what it has. @returns whether that is possible */
   readonly listAgain: () => boolean;
 }
@@ -56,6 +59,8 @@ export class Daemon {
   readonly #hooks: DaemonHooks;
   /** The host is read, and the rules for it are made. */
   #ready!: Promise<void>;
+  /** What nothing can be done about: from then on there is no turn. */
+  #failure: unknown;
   readonly #startedAt = Date.now();
   /** Different for every process, also where all have the same id, as those of containers do. */
   readonly #instance = randomDigits(6);
@@ -72,6 +77,8 @@ export class Daemon {
   #connection: PluginConnection | undefined;
   #runtime: RuntimeFacts | undefined;
   #isConfigured = false;
+  /** Of the rules in force and the runtime that is there. */
+  #isMemoryLeftAlone = false;
   #isActive = false;
   #startAdminLater: NodeJS.Timeout | undefined;
   #warmingUp: Promise<void> | undefined;
@@ -117,7 +124,7 @@ export class Daemon {
     const { reconcile } = configOf(file, given);
     const daemon = new Daemon(options, mailbox, log, given, file, hooks);
     daemon.#ready = daemon.#readHost(hostThread, reconcile.hostInterval, version);
-    daemon.#ready.catch(hooks.fail);
+    daemon.#ready.catch((error) => daemon.#fail(error));
     return daemon;
   }
 
@@ -155,10 +162,10 @@ export class Daemon {
   /**
    * Applies the configuration that the runtime hands over. A bad one later, after a reconnect, leaves the one in force.
    *
-   * @returns the settings now in force
-   * @throws ConfigError when the first one is wrong
+   * @throws ConfigError when the first one is wrong; what nothing can be done about
    */
-  async configure(text: string, runtime: RuntimeFacts): Promise<Config> {
+  async configure(text: string, runtime: RuntimeFacts): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#runtime = runtime;
     const source = `configuration from ${runtime.name}`;
     if (this.#isConfigured) {
@@ -166,19 +173,19 @@ export class Daemon {
       await this.#change('the runtime handed over its configuration', async () =>
         this.#rules.setNri(text, await settingsOfText(text, source)),
       );
-      this.#log.setDebug(this.#rules.config.debug);
-      return this.#rules.config;
+      return;
     }
     const nri = await settingsOfText(text, source);
-    const config = configOf(this.#file, nri, this.#given);
     // The list comes next.
     optimizeNothing();
     this.#isConfigured = true;
-    this.#inTurn(() => {
+    const inForce = this.#inTurn(() => {
       this.#rules.setNri(text, nri);
-      this.#log.setDebug(this.#rules.config.debug);
+      this.#noteRules();
     });
-    return config;
+    // Whether they are right is known when the host is: what is wrong is to be the answer.
+    const { reservedCpus, protectedCpus } = configOf(this.#file, nri, this.#given);
+    if (reservedCpus !== '' || protectedCpus !== '') await inForce;
   }
 
   /**
@@ -188,7 +195,7 @@ export class Daemon {
    * in the mailbox: a listing of 1000 containers is received and decoded meanwhile, 60 ms earlier.
    */
   activate(): void {
-    this.#inTurn(() => {
+    void this.#inTurn(() => {
       this.#ledger ??= this.#createLedger(this.#rules.policy);
     });
   }
@@ -214,15 +221,19 @@ export class Daemon {
     void this.#admin?.then((admin) => admin.setActive(isActive));
   }
 
-  /** Undefined while another instance decides, and until the first configuration is there and the host is read. */
+  /**
+   * Undefined while another instance decides, and until the first configuration is there and the host is read.
+   *
+   * @throws what nothing can be done about
+   */
   get ledger(): Ledger | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
     return this.#ledger;
   }
 
-  /** The settings in force, once the host is read. */
-  async settings(): Promise<Config> {
-    await this.#ready;
-    return this.#rules.config;
+  /** Settles when the host is read, and the rules for it are made. */
+  get ready(): Promise<void> {
+    return this.#ready;
   }
 
   setConnection(connection: PluginConnection | undefined): void {
@@ -253,25 +264,54 @@ export class Daemon {
     try {
       const file = await settingsOfFile(path);
       await this.#change('the configuration file changed', () => this.#rules.setFile(file));
-      this.#log.setDebug(this.#rules.config.debug);
     } catch (error) {
       this.#keepConfiguration(error);
     }
   }
 
-  /** Runs a turn once the host is read. What goes wrong ends the program. */
-  #inTurn(turn: () => void): void {
+  /**
+   * Runs a turn once the host is read. What goes wrong ends the program, but first it is told: what the runtime asks waits
+   * behind this turn, and once the runtime has that for an answer it ends those that it has started.
+   */
+  #inTurn(turn: () => void): Promise<void> {
     const whenReady = async () => {
-      await this.#ready;
-      turn();
+      try {
+        await this.#ready;
+        if (this.#failure !== undefined) throw this.#failure;
+        turn();
+      } catch (error) {
+        await this.#fail(error);
+        throw error;
+      }
     };
-    Promise.resolve(this.#mailbox.run(whenReady)).catch(this.#hooks.fail);
+    const ended = Promise.resolve(this.#mailbox.run(whenReady));
+    // Told already; not all who call this wait for it.
+    ended.catch(() => {});
+    return ended;
+  }
+
+  #fail(error: unknown): Promise<void> {
+    this.#failure ??= error;
+    return this.#hooks.fail(error);
+  }
+
+  /** Does what else goes with the rules that are in force now. */
+  #noteRules(): void {
+    const { debug, numaMemoryPolicy } = this.#rules.config;
+    this.#log.setDebug(debug);
+    const isOld = this.#runtime !== undefined && !isAtLeast(this.#runtime.nri, 0, 12, 0);
+    const isLeftAlone = numaMemoryPolicy === 'preferred' && isOld;
+    if (isLeftAlone && !this.#isMemoryLeftAlone) {
+      this.#log.logger.warn("memory policy 'preferred' needs a runtime with NRI 0.12: memory is left alone");
+    }
+    this.#isMemoryLeftAlone = isLeftAlone;
   }
 
   /** Puts new rules in force in a turn of the ledger; wrong ones are reported and change nothing. */
   async #change(why: string, change: () => Policy | Promise<Policy>): Promise<void> {
     try {
       const { topology } = await change();
+      this.#noteRules();
       this.#log.logger.info({ online: topology.online.toString() }, why);
       // Not the policy that it gave: by the turn another change may have come.
       await this.#mailbox.run(() => this.#ledger?.changePolicy(this.#rules.policy));

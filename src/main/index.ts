@@ -13,19 +13,25 @@ const BAD_USE = 2;
  */
 async function main(argv: readonly string[]): Promise<number> {
   let log: LogOptions = { preinstalled: 'NRI_PLUGIN_SOCKET' in process.env };
+  let told: Promise<void> | undefined;
+  const tell = (reason: unknown): Promise<void> => {
+    told ??= report(reason, log);
+    return told;
+  };
   try {
     const command = parseCommandLine(argv, process.env);
     if (command.name === 'run') log = command.options.log;
-    const code = await execute(command);
+    const code = await execute(command, tell);
     if (command.name !== 'run') await outputIsWritten();
     return code;
   } catch (error) {
-    await report(error, log);
+    await tell(error);
     return error instanceof ConfigError ? BAD_USE : FAILED;
   }
 }
 
-async function execute(command: Command): Promise<number> {
+/** @param tell reports why the program ends; what is thrown is reported in any case, once */
+async function execute(command: Command, tell: (reason: unknown) => Promise<void>): Promise<number> {
   if (command.name !== 'run') process.stdout.on('error', endWithReader);
   switch (command.name) {
     case 'run': {
@@ -40,7 +46,7 @@ async function execute(command: Command): Promise<number> {
       const { startHostThread } = await import('../workers/host-thread.ts');
       const hostThread = startHostThread(command.options.hostRoot);
       const { runPlugin } = await import('./run.ts');
-      return runPlugin(command.options, hostThread);
+      return runPlugin(command.options, hostThread, tell);
     }
     case 'topology': {
       const { topologyReport } = await import('./cli/topology.ts');

@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import { Event, eventMask, type PluginConnection } from '../protocol/nri.ts';
 import type { Mailbox } from './actor.ts';
 import type { RunOptions } from './cli/args.ts';
-import type { Config } from './config.ts';
 import type { Daemon } from './daemon.ts';
 import type { Lease } from './lease/lease.ts';
 import { type ConnectionOptions, stayConnected } from './nri/connection.ts';
@@ -21,8 +20,8 @@ export interface PresenceOptions {
   readonly daemon: Promise<Daemon>;
   /** Called when a registration has been sent, or could not be. */
   readonly onAttempt: () => void;
-  /** Told what nothing can be done about. */
-  readonly fail: (error: unknown) => void;
+  /** Told what nothing can be done about; settles when the log has it. */
+  readonly fail: (error: unknown) => Promise<void>;
 }
 
 const FIRST_RETRY_MS = 50;
@@ -72,7 +71,7 @@ export class Presence {
     if (fd === undefined) {
       await this.#takeTurns(async (turn) => {
         // While another one decides there is time to get ready, so that the runtime need not wait for that.
-        if (!this.#parts.lease.isActive) await (await this.#parts.daemon).settings();
+        if (!this.#parts.lease.isActive) await (await this.#parts.daemon).ready;
         const either = AbortSignal.any([turn, signal]);
         await stayConnected({ ...this.#address, fd: undefined, signal: either, ...this.#eventConnection });
       }).catch(fail);
@@ -141,18 +140,18 @@ export class Presence {
     };
   }
 
-  async #configure(text: string, runtime: RuntimeFacts): Promise<Config> {
+  async #configure(text: string, runtime: RuntimeFacts): Promise<void> {
     const { lease, daemon, fail } = this.#parts;
     try {
       this.#daemon = await daemon;
-      const config = await this.#daemon.configure(text, runtime);
+      await this.#daemon.configure(text, runtime);
       this.#runtime = runtime;
       await lease.decided;
       if (lease.isActive) this.#decide();
       this.#onConfigured();
-      return config;
     } catch (error) {
-      fail(error);
+      // A runtime that is answered with an error ends the instance that it has started.
+      await fail(error);
       throw error;
     }
   }
@@ -209,8 +208,10 @@ export class Presence {
       events: HARDLY_ANY_EVENT,
       keepsUnlisted: true,
       configure: async (_text, { name, version }) => {
-        if (name === runtime.name && version === runtime.version) return daemon.settings();
-        throw new Error(`this is ${name} ${version}, and not ${runtime.name} ${runtime.version}`);
+        if (name !== runtime.name || version !== runtime.version) {
+          throw new Error(`this is ${name} ${version}, and not ${runtime.name} ${runtime.version}`);
+        }
+        await daemon.ready;
       },
       beforeSynchronize: () => this.#takeOver(),
       onEvent: (event, outcome, ms) => {

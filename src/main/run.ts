@@ -8,23 +8,41 @@ import { Presence } from './presence.ts';
 import { VERSION } from './version.ts';
 
 /**
+ * How long an instance that the runtime has started is there after a failure. The runtime asks right after a registration: it
+ * is to have the reason for an answer, and ends the instance then.
+ */
+const FAILED_MS = 1000;
+
+/**
  * Runs the plugin until SIGTERM or SIGINT, or, launched by the runtime, until its connection ends.
  *
  * The runtime waits for our registration, and not for long: it goes out first, and only then is loaded what answering needs
  * (hence the dynamic imports), and host and configuration are read.
  *
  * @param hostThread a worker for the host, which may still be starting
+ * @param tell writes down why the program ends; called before anything is closed, since a runtime kills what it has started
+ *   as soon as the connection ends
  * @returns the exit code
  * @throws ConfigError when the configuration is wrong; TopologyError when the host cannot be read
  */
-export async function runPlugin(options: RunOptions, hostThread: HostThread): Promise<number> {
+export async function runPlugin(
+  options: RunOptions,
+  hostThread: HostThread,
+  tell: (reason: unknown) => Promise<void>,
+): Promise<number> {
+  const launched = options.socketDescriptor !== undefined;
   const stop = new AbortController();
   let failure: unknown;
-  const fail = (error: unknown): void => {
-    // What fails because all is being stopped is no failure.
-    if (stop.signal.aborted) return;
-    failure = error;
-    stop.abort();
+  let told: Promise<void> | undefined;
+  const fail = async (error: unknown): Promise<void> => {
+    // What fails because all is being stopped is no failure, and what fails after the first failure follows from it.
+    if (told === undefined && !stop.signal.aborted) {
+      failure = error;
+      told = tell(error);
+      // In any case behind the answers that wait for this.
+      void told.then(() => setTimeout(() => stop.abort(), launched ? FAILED_MS : 0));
+    }
+    await told;
   };
 
   let onAttempt!: () => void;
@@ -48,7 +66,7 @@ export async function runPlugin(options: RunOptions, hostThread: HostThread): Pr
   const lease = new Lease({
     folder: options.dryRun ? undefined : dirname(options.adminSocket),
     version: VERSION,
-    launched: options.socketDescriptor !== undefined,
+    launched,
     log: logger,
     isConnected: () => presence.isConnected,
     onRole: async (role) => {

@@ -92,6 +92,20 @@ describeOnEveryRelease('Several instances on a node', (host) => {
     await instances.untilActive(instances.preinstalled);
   });
 
+  test('a pre-installed instance answers containerd in time beside one that hangs, and is there when that ends', async () => {
+    const hanging = instances.start();
+    await instances.untilActive(hanging);
+    process.kill(hanging, 'SIGSTOP');
+    instances.preinstall();
+    await host.restartContainerd();
+    const { preinstalled } = instances;
+    await instances.end(hanging, 'SIGKILL');
+    await instances.untilActive(preinstalled);
+    assert.equal(instances.preinstalled, preinstalled, 'containerd has not ended it');
+    const pod = await host.run(annotated(`${LAST}`));
+    assert.equal(await pod.cpus(), `${LAST}`);
+  });
+
   test('a pre-installed instance is told of the pods that are there, also by containerd 1.7, which lists nothing to it', async () => {
     const pinned = await host.run(annotated(`${LAST}`));
     assert.equal(await pinned.cpus(), `${ONLINE}`);

@@ -10,6 +10,17 @@ import { readProcess } from './harness/processes.ts';
 import { until } from './harness/until.ts';
 
 const NAME = '99-weka-cpuset';
+/** Where it logs to by itself. */
+const LOG = '/var/log/weka-nri-cpuset.log';
+/** More CPUs than there can be. */
+const TOO_MANY = '0-8191';
+
+/** What is appended to a file from now on. */
+function appendedTo(path: string): () => string {
+  const read = (): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+  const { length } = read();
+  return () => read().slice(length);
+}
 
 describeOnEveryRelease('Pre-installed plugin', (host) => {
   beforeEach(async () => {
@@ -45,6 +56,26 @@ describeOnEveryRelease('Pre-installed plugin', (host) => {
     await install();
     await assert.rejects(host.create(annotated(`${FIRST}`)), /protected/);
   });
+
+  const wrong = [
+    { what: 'it has a wrong value', settings: 'minSharedCpus: two', reason: /minSharedCpus.*"?two/ },
+    { what: 'it does not fit the host', settings: `reservedCpus: ${TOO_MANY}`, reason: /reservedCpus.*8191/ },
+  ];
+  for (const { what, settings, reason } of wrong) {
+    test(`its log and containerd's say what is wrong with its configuration: ${what}`, async () => {
+      writeFileSync(host.containerd.pluginConfigurationFile(NAME), `${settings}\n`);
+      const [logged, heard] = [appendedTo(LOG), appendedTo(host.containerd.logFile)];
+      const installed = install();
+      // containerd 1.7 ends when a plugin that it has started does not take its configuration.
+      await (host.release === '1.7' ? assert.rejects(installed, /ended by itself/) : installed);
+      await until('the plugin is gone', () => host.containerd.launchedPlugins().length === 0);
+      const told = logged().match(/^.*"fatal".*$/gm) ?? [];
+      assert.equal(told.length, 1, logged());
+      assert.match(told[0]!, reason);
+      assert.match(heard(), new RegExp(`failed to configure plugin.*${reason.source}`));
+      rmSync(host.containerd.pluginFile(NAME));
+    });
+  }
 
   test('pods that were there before are placed: at once, or on containerd 1.7 when an event shows them', async () => {
     const pinned = await host.run(annotated(`${LAST}`));

@@ -72,6 +72,29 @@ for (const [title, nriVersion] of Object.entries(NRI_VERSIONS)) {
     });
   });
 
+  describe(`A memory policy that needs NRI 0.12, with ${title}`, () => {
+    it('is warned of once, and again when it was changed', async (t) => {
+      const settings = { minSharedCpus: '1', numaMemoryPolicy: 'preferred' };
+      const { node, swap } = await start(t, nriVersion, settings);
+      const warned = () => node.log.filter(({ msg }) => msg.includes('needs a runtime with NRI 0.12')).length;
+      const expected = nriVersion === '' ? 1 : 0;
+      const moved = await node.run('moved', { cpus: 2 });
+      const before = node.cpusOf(moved);
+      swap({ ...settings, reservedCpus: `${before}` });
+      await until('the container is moved', () => !node.cpusOf(moved).intersects(before));
+      assert.equal(warned(), expected, 'not on each connection');
+      swap({ ...settings, numaMemoryPolicy: 'strict' });
+      await until('the change is noticed', () => changes() === 2);
+      swap(settings);
+      await until('the change is noticed', () => changes() === 3);
+      assert.equal(warned(), 2 * expected);
+
+      function changes(): number {
+        return node.log.filter(({ msg }) => msg.startsWith('the configuration file changed')).length;
+      }
+    });
+  });
+
   describe(`Growth of the pool with ${title}`, () => {
     it('reaches all containers beyond the budget at a quiet moment', async (t) => {
       const { node } = await start(t, nriVersion, { poolGrowth: '20/s, burst 4' });

@@ -143,6 +143,36 @@ describe('Instances on a node', () => {
     await alone.until('active');
   });
 
+  test('do not have the runtime wait for a holder that hangs, and take over when it ends', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const hanging = contenders.start();
+    await hanging.until('active');
+    process.kill(hanging.pid, 'SIGSTOP');
+    const launched = contenders.start({ launched: true });
+    await launched.until('standby');
+    await hanging.end('SIGKILL');
+    await launched.until('active');
+  });
+
+  test('end the connection to a holder that answers too late, which need not wait for them then', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    mkdirSync(contenders.folder, { mode: 0o700 });
+    const ended = new Promise<string>((resolve) => {
+      const slow = createServer((socket) => {
+        let heard = '';
+        socket.on('data', (chunk) => {
+          heard += chunk;
+        });
+        socket.once('end', () => resolve(heard));
+      });
+      slow.listen(join(contenders.folder, 'lease.7'));
+      t.after(() => slow.close());
+    });
+    const launched = contenders.start({ launched: true });
+    assert.match(await ended, /"launched":true/, 'it has asked');
+    await launched.until('standby');
+  });
+
   test('wait for a holder that does not talk, until it ends', async (t) => {
     const contenders = await Contenders.prepare(t);
     mkdirSync(contenders.folder, { mode: 0o700 });

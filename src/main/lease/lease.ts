@@ -26,7 +26,11 @@ export interface LeaseOptions {
   readonly onRole: (role: Role) => Promise<void> | void;
 }
 
-const INTRODUCTION_MS = 1000;
+/**
+ * A holder introduces itself at once. One that hangs must not keep an instance from its role for long: the runtime that has
+ * started us wants to have Configure answered within 2 s, also on a host that is busy, and asking takes another `ANSWER_MS`.
+ */
+const INTRODUCTION_MS = 400;
 /** How often a holder looks whether others can find its lease, and how soon what has failed is tried again. */
 const CHECK_MS = 5000;
 /** So that nothing that ends at once is tried again without a pause. */

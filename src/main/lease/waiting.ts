@@ -3,7 +3,8 @@ import { inTime } from './in-time.ts';
 import { readLines, writeLine } from './lines.ts';
 import { type HolderMessage, holderMessage, type Request } from './messages.ts';
 
-const ANSWER_MS = 1000;
+/** Longer than a holder takes to finish what it is deciding, and short for the sake of the runtime: see `INTRODUCTION_MS`. */
+const ANSWER_MS = 600;
 
 /** The connection to the instance that holds the lease. */
 export class Waiting {
@@ -44,13 +45,20 @@ export class Waiting {
     return this.#news;
   }
 
-  /** Asks for the lease. @returns whether the holder has stopped deciding: then it has to be taken at once */
+  /**
+   * Asks for the lease, and ends the connection when there is no answer in time: a holder whose answer comes later finds
+   * that nobody takes the lease, and goes on.
+   *
+   * @returns whether the holder has stopped deciding: then it has to be taken at once
+   */
   async ask(request: Request): Promise<boolean> {
     const answer = new Promise<boolean>((resolve) => {
       this.#onAnswer = resolve;
     });
     writeLine(this.#socket, request);
-    return (await inTime(answer, ANSWER_MS)) ?? false;
+    const isGranted = await inTime(answer, ANSWER_MS);
+    if (isGranted === undefined) this.close();
+    return isGranted ?? false;
   }
 
   close(): void {

@@ -18,7 +18,6 @@ import type {
 import { ContainerState, Event, eventMask, type PluginHandlers } from '../../protocol/nri.ts';
 import type { PartialMessage } from '../../protocol/protobuf.ts';
 import { DeadlineError, type Mailbox } from '../actor.ts';
-import type { Config } from '../config.ts';
 import type { ContainerUpdate, CreateAnswer, Ledger, TurnTime } from '../ledger/ledger.ts';
 import { Refusal } from '../ledger/refusal.ts';
 import {
@@ -33,14 +32,16 @@ import { isAtLeast, type NriVersion, runtimeNriVersion } from './runtime-version
 /** What a session needs of the daemon; it outlives connections. */
 export interface SessionOptions {
   /**
-   * Applies the configuration string of the runtime and returns the settings in force.
+   * Applies the configuration string of the runtime.
    *
    * @throws ConfigError when the string is no valid configuration
    */
-  readonly configure: (text: string, runtime: RuntimeFacts) => Promise<Config>;
+  readonly configure: (text: string, runtime: RuntimeFacts) => Promise<unknown>;
   /**
    * The ledger, for turns: the first one waits in the mailbox until it is there. Without one, events are answered with
    * nothing: somebody else decides.
+   *
+   * @throws Error when nothing can be decided any more, which is the answer then
    */
   readonly ledger: () => Ledger | undefined;
   /** Called with each list of all that the runtime has, while it does nothing else. */
@@ -120,13 +121,9 @@ export class Session implements PluginHandlers {
       nri: this.#nriVersion,
       requestTimeout: this.#requestTimeout,
     };
-    const { numaMemoryPolicy } = await this.#options.configure(config, runtime);
+    await this.#options.configure(config, runtime);
     this.#isConfigured = true;
-    const log = await this.#options.log;
-    log.info({ runtime }, 'configured by the runtime');
-    if (numaMemoryPolicy === 'preferred' && !this.#takesMemoryPolicy) {
-      log.warn("memory policy 'preferred' needs a runtime with NRI 0.12: memory is left alone");
-    }
+    (await this.#options.log).info({ runtime }, 'configured by the runtime');
     return { events: this.#options.events ?? EVENTS };
   }
 
@@ -144,12 +141,14 @@ export class Session implements PluginHandlers {
       }));
     this.#listedPods = [];
     this.#listedContainers = [];
-    const turn = () =>
-      this.#turn('synchronize', (ledger) => {
+    return this.#turn(
+      'synchronize',
+      (ledger) => {
         const updates = ledger.synchronize(seen, this.#options.keepsUnlisted);
         return { more: false, update: this.#messages(updates) };
-      });
-    return this.#options.beforeSynchronize?.()?.then(turn) ?? turn();
+      },
+      { before: this.#options.beforeSynchronize },
+    );
   }
 
   createContainer({ pod, container }: CreateContainerRequest): Answer<CreateContainerResponse> {
@@ -196,7 +195,7 @@ export class Session implements PluginHandlers {
       'stop',
       (ledger) => ({ update: this.#messages(ledger.stop(container.id)) }),
       // The CPUs are free whether or not there is time to tell others of it.
-      (ledger) => ledger.remove(container.id),
+      { late: (ledger) => ledger.remove(container.id) },
     );
   }
 
@@ -206,7 +205,7 @@ export class Session implements PluginHandlers {
       ledger.remove(container.id);
       return {};
     };
-    return this.#turn('remove', remove, remove);
+    return this.#turn('remove', remove, { late: remove });
   }
 
   shutdown(): Empty {
@@ -231,12 +230,13 @@ export class Session implements PluginHandlers {
   /**
    * Runs a turn of the ledger, at once if no other is under way, and answers with an error when it can't be in time.
    *
+   * @param before what the turn waits for, in the event's time
    * @param late what still has to be done when the turn's time comes after the answer is due; without it the event is refused
    */
   #turn<T extends object>(
     event: EventName,
     decide: (ledger: Ledger, time: TurnTime) => T | Nothing | Promise<T | Nothing>,
-    late?: (ledger: Ledger) => void,
+    { before, late }: TurnSurroundings = {},
   ): T | Nothing | Promise<T | Nothing> {
     const { mailbox, now, dryRun } = this.#options;
     if (!this.#isConfigured) throw new Error('the runtime sent an event before Configure');
@@ -247,14 +247,16 @@ export class Session implements PluginHandlers {
     const isOver = (): boolean => isGivenUp || now() > start + ms;
     // Most turns are over when this returns, and have no need of promises and timers.
     try {
-      const answer = mailbox.run((): T | Nothing | Promise<T | Nothing> => {
-        const ledger = this.#options.ledger();
-        if (ledger === undefined) return {};
-        if (!isOver()) return decide(ledger, { requestTimeout, isOver });
-        if (late === undefined) throw new DeadlineError('no time was left for this event');
-        late(ledger);
-        return {};
-      });
+      const run = (): T | Nothing | Promise<T | Nothing> =>
+        mailbox.run((): T | Nothing | Promise<T | Nothing> => {
+          const ledger = this.#options.ledger();
+          if (ledger === undefined) return {};
+          if (!isOver()) return decide(ledger, { requestTimeout, isOver });
+          if (late === undefined) throw new DeadlineError('no time was left for this event');
+          late(ledger);
+          return {};
+        });
+      const answer = before?.()?.then(run) ?? run();
       if (!(answer instanceof Promise)) {
         this.#report(event, start, 'answered', undefined);
         return answer;
@@ -287,6 +289,11 @@ export class Session implements PluginHandlers {
       void log.then((logger) => logger.error({ event, ms, err: error }, `${event} failed`));
     }
   }
+}
+
+interface TurnSurroundings {
+  readonly before?: SessionOptions['beforeSynchronize'];
+  readonly late?: (ledger: Ledger) => void;
 }
 
 type Answer<T> = PartialMessage<T> | Promise<PartialMessage<T>>;

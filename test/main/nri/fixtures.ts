@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { Mailbox } from '../../../src/main/actor.ts';
-import { type Config, DEFAULT_CONFIG } from '../../../src/main/config.ts';
+import type { Config } from '../../../src/main/config.ts';
 import { ConfigError } from '../../../src/main/config-error.ts';
 import { Journal } from '../../../src/main/journal.ts';
 import { Ledger } from '../../../src/main/ledger/ledger.ts';
@@ -82,7 +82,6 @@ export async function setUp(t: TestContext, options: Options = {}): Promise<Setu
     configure: async (text, runtime) => {
       configured.push({ text, runtime });
       if (text === 'bad') throw new ConfigError('no such setting: bad');
-      return { ...DEFAULT_CONFIG, ...config };
     },
     ledger: () => (decides ? ledger : undefined),
     beforeSynchronize: () =>
