@@ -244,7 +244,9 @@ export class Daemon {
   noteEvent(event: EventName, outcome: EventOutcome, ms: number): void {
     if (this.#ledger === undefined) return;
     this.#afterwards.do(() => this.#observations.noteEvent(event, outcome, ms));
-    if (event === 'synchronize') setImmediate(() => this.#useIdleTime());
+    if (event !== 'synchronize') return;
+    this.#reconciler?.noteListed();
+    setImmediate(() => this.#useIdleTime());
   }
 
   noteAnswer(updates: readonly ContainerUpdate[]): void {

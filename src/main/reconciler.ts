@@ -58,6 +58,8 @@ export class Reconciler {
   readonly #timer: NodeJS.Timeout;
   #eventAt: number;
   #lookedAt: number;
+  /** When the runtime's last list was answered, until all have been looked at since. */
+  #listedAt: number | undefined;
   #repairedAt = Number.NEGATIVE_INFINITY;
   #reconnectedAt = Number.NEGATIVE_INFINITY;
   /** Containers that the runtime may not have been able to see to yet, and until when: looking at them proves nothing. */
@@ -88,6 +90,14 @@ export class Reconciler {
     }
   }
 
+  /**
+   * A list was answered. What it says of containers is what they were told, perhaps by an instance that ended before it could see
+   * whether they went there.
+   */
+  noteListed(): void {
+    this.#listedAt = this.#options.now();
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
@@ -109,8 +119,10 @@ export class Reconciler {
   async #lookWhereDue(): Promise<void> {
     const { now, settings, ledger } = this.#options;
     const interval = settings().driftInterval * 1000;
-    const isDue = interval > 0 && now() - this.#lookedAt >= interval;
+    const isSettled = this.#listedAt !== undefined && now() - this.#listedAt >= SETTLE_MS;
+    const isDue = interval > 0 && (isSettled || now() - this.#lookedAt >= interval);
     if (isDue) this.#lookedAt = now();
+    if (isSettled) this.#listedAt = undefined;
     for (const [id, at] of this.#settling) if (at <= now()) this.#settling.delete(id);
     const ids = [...(isDue ? ledger.entries.keys() : this.#moved)].filter((id) => !this.#settling.has(id));
     for (const id of ids) this.#moved.delete(id);
@@ -179,6 +191,7 @@ export class Reconciler {
     const { after, growthAfter } = settings();
     const quietMs = now() - Math.max(this.#eventAt, this.#repairedAt);
     if (mailbox.isBusy || quietMs < Math.min(after, growthAfter) * 1000) return;
+    if (ledger.hasRetryDue && quietMs >= after * 1000) await mailbox.run(() => ledger.retry());
     const { moving, misplaced, growing } = ledger.differences();
     const { rate, burst } = ledger.policy.poolGrowth;
     const canGrow = growing.length > 0 && rate > 0 && burst > 0;

@@ -19,10 +19,10 @@ export function sharedPool(topology: Topology, isolatedCpus: IsolatedCpus, reser
  *
  * `attempt` chooses with the given CPUs left alone and tells the pool that would remain. When its first choice takes a
  * shared container's last CPU, it is asked again with one of that container's CPUs left alone, and so on: a search for
- * the smallest set of CPUs to spare, complete up to `maxAttempts` choices.
+ * the smallest set of CPUs to spare, complete as long as `mayTryAgain` agrees.
  *
  * @param usable the CPUs each constrained shared container may use, reserved or not (its forbidden set taken out)
- * @param maxAttempts each is a placement of its own; hosts where 256 differ are not served better by more of them
+ * @param mayTryAgain asked before every choice but the first one, as each is a placement of its own
  * @returns the first choice that leaves nobody without, or the first one made together with `starved`, the position in
  *   `usable` of a container it starves; undefined if `attempt` never chose
  */
@@ -30,12 +30,10 @@ export function chooseSparing<T extends { readonly pool: Cpuset }>(
   usable: readonly Cpuset[],
   pool: Cpuset,
   attempt: (spared: Cpuset) => T | undefined,
-  maxAttempts = 256,
+  mayTryAgain: () => boolean,
 ): { readonly choice: T; readonly starved: number } | undefined {
-  let attempts = 0;
   let firstChoice: { readonly choice: T; readonly starved: number } | undefined;
   const search = (spared: Cpuset): T | undefined => {
-    if (attempts++ >= maxAttempts) return undefined;
     const choice = attempt(spared);
     if (choice === undefined) return undefined;
     const starved = usable.findIndex((cpus) => !cpus.intersects(choice.pool));
@@ -43,6 +41,7 @@ export function chooseSparing<T extends { readonly pool: Cpuset }>(
     firstChoice ??= { choice, starved };
     for (const cpu of usable[starved]!.intersect(pool)) {
       if (spared.has(cpu)) continue;
+      if (!mayTryAgain()) return undefined;
       const found = search(spared.union(Cpuset.from([cpu])));
       if (found !== undefined) return found;
     }

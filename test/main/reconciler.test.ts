@@ -8,7 +8,7 @@ import { type ContainerUpdate, Ledger } from '../../src/main/ledger/ledger.ts';
 import type { Seen } from '../../src/main/ledger/synchronize.ts';
 import { Reconciler, type ReconcilerOptions } from '../../src/main/reconciler.ts';
 import type { CpusetReading } from '../../src/workers/host.ts';
-import { annotated, integer, policyOf, shared, shown } from './ledger/fixtures.ts';
+import { annotated, integer, on, policyOf, shared, shown } from './ledger/fixtures.ts';
 
 const { after, growthAfter, driftInterval } = DEFAULT_CONFIG.reconcile;
 const AFTER_MS = after * 1000;
@@ -473,5 +473,45 @@ describe('cgroups', () => {
     scene.cgroups.set('web', '0');
     await scene.pass(DRIFT_MS);
     assert.equal(scene.reconciler.counts.drifted, 1);
+  });
+});
+
+describe('after a list', () => {
+  it('all containers are looked at as soon as the runtime has carried out the answer, and once', async (t) => {
+    const scene = new Scene(t);
+    scene.create(integer('one', 2));
+    scene.create(shared('web'));
+    await scene.pass(DRIFT_MS);
+    const before = scene.looks.length;
+    // As an instance leaves it that ends before it has looked.
+    scene.cgroups.set('one', '0-7');
+    scene.reconciler.noteAnswer([]);
+    scene.reconciler.noteListed();
+    await scene.pass(SETTLE_MS - 200);
+    assert.equal(scene.looks.length, before);
+    await scene.pass(200);
+    assert.deepEqual(scene.looks.slice(before), [['one', 'web']]);
+    assert.equal(scene.reconciler.counts.drifted, 1);
+    await scene.pass(SETTLE_MS);
+    assert.equal(scene.looks.length, before + 1);
+  });
+});
+
+describe('an unplaced container', () => {
+  it('is given CPUs that were released without an event to tell it, also where the pool is not to grow', async (t) => {
+    const scene = new Scene(t, { poolGrowth: { rate: 0, burst: 0 } });
+    const updates = scene.ledger.synchronize([
+      on('1-5', integer('first', 5)),
+      on('0,6-7', integer('second', 5)),
+    ]);
+    scene.apply(updates);
+    scene.reconciler.noteAnswer(updates);
+    assert.match(scene.ledger.entries.get('second')?.unplaced ?? '', /5 exclusive CPUs/);
+    scene.ledger.remove('first');
+    scene.reconciler.noteAnswer([]);
+    await scene.pass(AFTER_MS - 1);
+    assert.deepEqual(scene.sent, []);
+    await scene.pass(1);
+    assert.deepEqual(scene.sent, [['second 1-5']]);
   });
 });

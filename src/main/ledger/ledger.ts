@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Cpuset } from '../../placement/cpuset.ts';
 import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
 import type { Topology } from '../../placement/topology.ts';
@@ -5,7 +6,7 @@ import type { ContainerFacts, ContainerResources, PodFacts } from '../../placeme
 import { DeadlineError } from '../actor.ts';
 import { type CreateAnswer, type Creation, carryOut, prepareCreation } from './creation.ts';
 import { describeCounts, describeOffline, describeUnplaced, released, told } from './details.ts';
-import { byAge, type Entry, isExclusive } from './entry.ts';
+import { byAge, type Entry, isExclusive, nameOf } from './entry.ts';
 import { Growth } from './growth.ts';
 import { type PlannedMoves, poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
@@ -93,10 +94,11 @@ export class Ledger {
    */
   changePolicy(policy: Policy): void {
     if (policy === this.#policy) return;
+    const isReadAnew = !isDeepStrictEqual(policy.classify, this.#policy.classify);
     this.#turn('policy', undefined, (draft) => {
       this.#policy = policy;
       const before = [...this.#state.entries.values()];
-      const warnings = this.#rebuild(draft, before);
+      const warnings = this.#rebuild(draft, before, () => isReadAnew);
       draft.commit();
       for (const entry of before) {
         if (!isExclusive(this.#state.entries.get(entry.container.id)!)) this.#remember(entry);
@@ -134,16 +136,18 @@ export class Ledger {
   synchronize(listed: readonly Seen[], keepsUnlisted = false): readonly ContainerUpdate[] {
     return this.#turn('synchronize', undefined, (draft) => {
       const before = [...this.#state.entries.values()];
-      const ids = new Set(listed.map(({ container }) => container.id));
-      const unlisted = keepsUnlisted ? before.filter(({ container }) => !ids.has(container.id)) : [];
+      // Of one that is listed twice the last one counts.
+      const byId = new Map(listed.map((seen) => [seen.container.id, seen]));
+      const unlisted = keepsUnlisted ? before.filter(({ container }) => !byId.has(container.id)) : [];
       const lists: ReadLists = new Map();
-      const running = listed.map((seen) => ({
-        ...seen,
-        told: toldByRuntime(seen.container, this.#policy, lists),
-        seen: this.#state.entries.get(seen.container.id)?.seen,
-        cpus: Cpuset.EMPTY,
-      }));
-      const warnings = this.#rebuild(draft, [...running, ...unlisted]);
+      const running = [...byId].map(([id, seen]) => {
+        const known = this.#state.entries.get(id);
+        const told = toldByRuntime(seen.container, this.#policy, lists);
+        return { ...seen, told, seen: known?.seen, cpus: Cpuset.EMPTY, unplaced: known?.unplaced };
+      });
+      const isReadAnew = ({ pod, container }: Seen) =>
+        !isDeepStrictEqual(pod.annotations, this.#state.entries.get(container.id)?.pod.annotations);
+      const warnings = this.#rebuild(draft, [...running, ...unlisted], isReadAnew);
       const updates = this.#tell(draft);
       draft.commit();
       // Once all are told, there is room that pinned containers needed to withdraw to.
@@ -255,6 +259,21 @@ export class Ledger {
     });
   }
 
+  /** Whether CPUs may have been released that unplaced containers were not given yet. */
+  get hasRetryDue(): boolean {
+    return this.#hasReleased && this.#state.unplaced > 0;
+  }
+
+  /** Gives unplaced containers another chance, with no event to do so. As with a new policy, nobody is told here. */
+  retry(): void {
+    this.#turn('retry', undefined, (draft) => {
+      this.#retryUnplaced(draft);
+      draft.commit();
+      this.#hasReleased = false;
+      return { answer: undefined, details: this.#summary('tried again', 0, []) };
+    });
+  }
+
   /**
    * Compares what was sent without an event with what the ledger wants since then. Such updates wait for the runtime's lock,
    * so one may have been applied after an answer that was decided later: then it counts as where the container is.
@@ -313,10 +332,21 @@ export class Ledger {
     return leavesRoom(better) ? better : plan;
   }
 
-  /** Places all containers anew in a draft that is emptied for it. @returns warnings */
-  #rebuild(draft: Draft, running: readonly Running[]): readonly string[] {
+  /**
+   * Places all containers anew in a draft that is emptied for it.
+   *
+   * @param isReadAnew whether what is wrong with a container's annotations has not been said before
+   * @returns warnings
+   */
+  #rebuild(
+    draft: Draft,
+    running: readonly Running[],
+    isReadAnew: (seen: Seen) => boolean,
+  ): readonly string[] {
     for (const id of this.#state.entries.keys()) draft.delete(id);
-    return rebuild(draft, this.#policy, running, this.#recall);
+    return rebuild(draft, this.#policy, running, this.#recall).flatMap(({ entry, warnings }) =>
+      isReadAnew(entry) ? warnings.map((warning) => `${nameOf(entry)}: ${warning}`) : [],
+    );
   }
 
   #summary(outcome: string, updates: number, warnings: readonly string[]): Details {

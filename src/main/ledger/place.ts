@@ -76,14 +76,15 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
   } satisfies Omit<ExclusiveRequest, 'free'>;
   const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
   const needs = [...sharedNeeds(draft, policy, pool), ...withdrawalNeeds(withdrawing, pool)];
-  const found = chooseWithin(draft, 1, usableOf(needs), pool, (spared) => {
+  const choose = (spared: Cpuset) => {
     const sparing = { ...request, free: free.minus(spared) };
     const first = untold.map((cpus) => cpus.minus(spared));
     let best: Cpuset | undefined;
     const chooseBest = () => (best ??= chooseExclusive(topology, sparing, first));
     const cpus = chooseFirst(policy, sparing, previous, chooseBest) ?? chooseBest();
     return cpus && { cpus, pool: pool.minus(cpus) };
-  });
+  };
+  const found = chooseSparing(usableOf(needs), pool, choose, () => draft.takeTry());
   if (found === undefined) {
     const withheld = topology.online.minus(reserved).minus(free).minus(held).size;
     throw new Refusal(
@@ -221,25 +222,24 @@ export function placeAnnotated(
     }
     return { request, plan: result.plan, pool: poolWith(result.plan) };
   };
-  const choose = (usable: readonly Cpuset[], maxAttempts?: number) =>
-    chooseWithin(
-      draft,
-      1 + victims.length / VICTIMS_PER_ATTEMPT,
-      usable,
-      poolWithoutVictims,
-      planSparing,
-      maxAttempts,
-    );
+  const choose = (usable: readonly Cpuset[], maxTries: number) => {
+    let tries = 0;
+    const mayTryAgain = () => tries++ < maxTries && draft.takeTry(1 + victims.length / VICTIMS_PER_TRY);
+    return chooseSparing(usable, poolWithoutVictims, planSparing, mayTryAgain);
+  };
   // Shared containers are best left a CPU of the pool as it is: one of those that victims leave they could only be told while
-  // a victim is still on it (invariant I6). A few attempts tell whether there is room for that.
+  // a victim is still on it (invariant I6). A few plans tell whether there is room for that.
   const anywhere = usableOf(needs);
   const staying = anywhere.map((each) => each.intersect(pool));
-  const first = choose(staying, STAYING_ATTEMPTS);
-  const [found, usable] = first?.starved === -1 ? [first, staying] : [first && choose(anywhere), anywhere];
+  const first = choose(staying, TRIES_TO_STAY);
+  const [found, usable] =
+    first?.starved === -1
+      ? [first, staying]
+      : [first && choose(anywhere, Number.POSITIVE_INFINITY), anywhere];
   if (found === undefined) {
     throw new Refusal(
       'cannot-reassign',
-      `${asked}, ${heldBy(draft, cpus)}, which cannot all be moved: ${shortage}`,
+      `${asked}, ${heldBy(draft, cpus.intersect(draft.integer))}, which cannot all be moved: ${shortage}`,
     );
   }
   const { request, plan } = found.choice;
@@ -251,39 +251,10 @@ export function placeAnnotated(
   return { moves: plan.moves, planned: { request, plan, leavesRoom } };
 }
 
-/** Each is a plan, and where a few find no room for shared containers to stay, more hardly ever do. */
-const STAYING_ATTEMPTS = 4;
-
-/** How many attempts for integer containers a turn may make. With 1024 CPUs each takes 0.7 ms. */
-const MAX_EFFORT = 256;
-/** Planning for that many victims takes as long as an attempt for an integer container. */
-const VICTIMS_PER_ATTEMPT = 8;
-const MAX_ATTEMPTS = 256;
-
-/**
- * `chooseSparing` within what a turn may spend on that, so that it is over in time whatever is forbidden to whom: thirty containers
- * that cannot be placed took 5 s of a turn, a plan for 150 victims 4 s. Once that is spent, only the first choice counts.
- */
-function chooseWithin<T extends { readonly pool: Cpuset }>(
-  draft: Draft,
-  effort: number,
-  usable: readonly Cpuset[],
-  pool: Cpuset,
-  attempt: (spared: Cpuset) => T | undefined,
-  maxAttempts = MAX_ATTEMPTS,
-): ReturnType<typeof chooseSparing<T>> {
-  const affordable = Math.floor((MAX_EFFORT - draft.effort) / effort);
-  return chooseSparing(
-    usable,
-    pool,
-    (spared) => {
-      // The first choice is made in any case, so it is free.
-      if (!spared.isEmpty) draft.effort += effort;
-      return attempt(spared);
-    },
-    Math.max(1, Math.min(maxAttempts, affordable)),
-  );
-}
+/** Planning for that many victims takes as long as choosing for an integer container. */
+const VICTIMS_PER_TRY = 8;
+/** Where so few more plans find no room for shared containers to stay, others hardly ever do. */
+const TRIES_TO_STAY = 3;
 
 /** A container in the pool, standing for all that need the same, and the CPUs of which it needs one, reserved or not. */
 interface PoolNeed {
@@ -333,7 +304,7 @@ function checkPool(
   if (after.size < Math.min(policy.minSharedCpus, before.size)) {
     throw new Refusal(
       'pool-too-small',
-      `${asked}: that would leave ${after.size} CPUs to shared containers, at least ${policy.minSharedCpus} must remain (minSharedCpus); ${heldBy(draft, draft.reserved)}`,
+      `${asked}: that would leave ${after.size} ${after.size === 1 ? 'CPU' : 'CPUs'} to shared containers, at least ${policy.minSharedCpus} must remain (minSharedCpus); ${heldBy(draft, draft.reserved)}`,
     );
   }
   if (starved !== undefined) {

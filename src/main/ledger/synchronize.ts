@@ -1,16 +1,7 @@
 import { CpuListError, parseCpuList } from '../../placement/cpulist.ts';
 import { Cpuset } from '../../placement/cpuset.ts';
 import { type ContainerFacts, classify, type PodFacts, type Workload } from '../../placement/workload.ts';
-import {
-  byAge,
-  type Entry,
-  forbiddenTo,
-  isExclusive,
-  nameOf,
-  type Told,
-  UNTOLD,
-  whereabouts,
-} from './entry.ts';
+import { byAge, type Entry, forbiddenTo, isExclusive, type Told, UNTOLD, whereabouts } from './entry.ts';
 import { applyMoves, type IntegerWish, placeAnnotated, placeInteger, poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
 import { Refusal } from './refusal.ts';
@@ -28,6 +19,8 @@ export interface Running extends Seen {
   readonly seen: Cpuset | undefined;
   /** CPUs that the ledger has given it; empty where only `told` speaks for it. */
   readonly cpus: Cpuset;
+  /** Why the ledger has given it none, which it should have: then `told` is of the pool. */
+  readonly unplaced: string | undefined;
 }
 
 /** CPUs that a container had before, strongest claim first. */
@@ -95,20 +88,18 @@ function readTold(cpus: string, policy: Policy): Cpuset | undefined {
  * ones first, then integer ones that hold valid exclusive CPUs, then those whose size changed, then those in conflict
  * or without CPUs, oldest first in each group. What cannot be placed runs in the pool and is marked as unplaced.
  *
- * @returns warnings about annotations
+ * @returns the containers with warnings about their annotations
  */
 export function rebuild(
   draft: Draft,
   policy: Policy,
   containers: readonly Running[],
   recall: Recall,
-): readonly string[] {
-  const warnings: string[] = [];
-  const entries = containers.map((running) => {
-    const { entry, warnings: found } = toEntry(running, policy, draft.epoch);
-    warnings.push(...found.map((warning) => `${nameOf(entry)}: ${warning}`));
-    const { told, seen, cpus } = running;
-    return { ...entry, told, seen, cpus };
+): readonly { readonly entry: Entry; readonly warnings: readonly string[] }[] {
+  const read = containers.map((running) => ({ running, ...toEntry(running, policy, draft.epoch) }));
+  const entries = read.map(({ running: { told, seen, cpus, unplaced }, entry }): Entry => {
+    const isShared = entry.workload.kind === 'shared';
+    return { ...entry, told, seen, cpus, unplaced: isShared ? undefined : (entry.unplaced ?? unplaced) };
   });
   entries.sort(byAge);
 
@@ -131,7 +122,7 @@ export function rebuild(
     return true;
   });
   for (const entry of waiting) placeOrPool(draft, policy, entry, recall, { withdrawing });
-  return warnings;
+  return read.filter(({ warnings }) => warnings.length > 0);
 }
 
 /** Adds a container that runs already; one that cannot be placed goes to the pool as unplaced. */
@@ -222,18 +213,17 @@ function keepClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () =>
   const cpus = claimOf(entry);
   if (cpus === undefined) return false;
   if (workload.kind === 'annotated') {
-    const kept =
-      isOn(workload.cpus, cpus, policy.topology.online) && !workload.cpus.intersects(draft.integer);
-    if (kept) draft.set({ ...entry, cpus: workload.cpus });
-    return kept;
+    const isThere = isOn(workload.cpus, cpus, policy.topology.online);
+    if (!isThere || workload.cpus.intersects(draft.integer) || mayBePool(draft, policy, entry, usedByPool)) {
+      return false;
+    }
+    draft.set({ ...entry, cpus: workload.cpus });
+    return true;
   }
   if (workload.kind !== 'integer') return false;
   const enough = cpus.size === workload.count || (workload.atLeast && cpus.size > workload.count);
   if (!enough || !remainingClaim(draft, policy, entry).equals(cpus)) return false;
-  // While it was unplaced it may have been told the pool, and that may by chance have as many CPUs as it asks for.
-  // It may also be all of the pool there was, which containers with CPUs of their own have to leave something of.
-  const mayBePool = usedByPool().intersects(cpus) || isAllOfPool(draft, policy, cpus);
-  if (!isExclusive(entry) && mayBePool) return false;
+  if (mayBePool(draft, policy, entry, usedByPool)) return false;
   draft.set({ ...entry, workload: { ...workload, count: cpus.size }, cpus });
   return true;
 }
@@ -246,10 +236,27 @@ function isOn(list: Cpuset, cpus: Cpuset, online: Cpuset): boolean {
 
 /** The CPUs that a running container can call its own: those the ledger gave it, else those the runtime was told. */
 function claimOf(entry: Entry): Cpuset | undefined {
-  return isExclusive(entry) ? entry.cpus : entry.told.cpus;
+  if (isExclusive(entry)) return entry.cpus;
+  return entry.unplaced === undefined ? entry.told.cpus : undefined;
 }
 
-/** Where CPUs are offline, the pool may have been made of those, and what is left of it then is somebody's own. */
+/**
+ * Whether what a container was told may be the pool, which by chance is what it asks for: it may have been unplaced, and a runtime
+ * that lists it does not say so. Then it would take CPUs from the others in the pool, or the last ones.
+ */
+function mayBePool(draft: Draft, policy: Policy, entry: Entry, usedByPool: () => Cpuset): boolean {
+  const { told, workload } = entry;
+  if (isExclusive(entry) || told.cpus === undefined) return false;
+  const isAll = isAllOfPool(draft, policy, told.cpus);
+  if (workload.kind === 'integer') return isAll || usedByPool().intersects(told.cpus);
+  // One that owned them was told memory nodes as well.
+  return isAll && policy.numaMemoryPolicy === 'strict' && told.mems === undefined;
+}
+
+/**
+ * Whether nothing of the pool would be left, of which containers with CPUs of their own have to leave something. Where CPUs are
+ * offline, the pool may have been made of those, and what is left of it then is somebody's own.
+ */
 function isAllOfPool(draft: Draft, policy: Policy, cpus: Cpuset): boolean {
   const pool = poolOf(draft, policy);
   const { offline } = policy.topology;

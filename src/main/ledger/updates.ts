@@ -25,17 +25,28 @@ export interface UpdateOptions {
 
 /** What the policy wants the runtime to be told of a container: where the pool is empty, the CPUs it was told before. */
 export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
+  const quota = wantedQuota(entry, policy);
   if (!isExclusive(entry)) {
     const terms = { told: entry.told.cpus, forbidden: forbiddenTo(entry.workload) };
-    return { cpus: wantedInPool(terms, pool), mems: undefined, quota: undefined };
+    return { cpus: wantedInPool(terms, pool), mems: undefined, quota };
   }
   const strict = entry.workload.kind === 'annotated' && policy.numaMemoryPolicy === 'strict';
-  const mems = strict ? memoryNodes(policy.topology, entry.cpus).toString() : '';
-  return {
-    cpus: entry.cpus,
-    mems: mems === '' ? undefined : mems,
-    quota: policy.liftCpuQuota ? -1 : undefined,
-  };
+  return { cpus: entry.cpus, mems: strict ? memoryOf(entry, policy) : undefined, quota };
+}
+
+/** No quota for a container that owns CPUs, where that is set; otherwise its own one back, as far as it is known. */
+function wantedQuota(entry: Entry, policy: Policy): number | undefined {
+  if (policy.liftCpuQuota && isExclusive(entry)) return -1;
+  const { quota = 0 } = entry.container.resources;
+  return entry.told.quota === -1 && quota > 0 ? quota : undefined;
+}
+
+/** The memory nodes of its CPUs; those it has while some of these are offline: going there and back would move its pages twice. */
+function memoryOf({ cpus, told }: Entry, { topology }: Policy): string | undefined {
+  if (told.mems !== undefined && told.cpus?.equals(cpus) && !cpus.isSubsetOf(topology.online))
+    return told.mems;
+  const nodes = memoryNodes(topology, cpus);
+  return nodes.isEmpty ? undefined : nodes.toString();
 }
 
 function wantedInPool({ told, forbidden }: PoolTerms, pool: Cpuset): Cpuset | undefined {
@@ -97,7 +108,7 @@ function findDifferences(draft: Draft, policy: Policy): Found {
 export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOptions): ContainerUpdate[] {
   const pool = poolOf(draft, policy);
   const { moving, misplaced, growing } = findDifferences(draft, policy);
-  const isOther = (entry: Entry): boolean => entry.container.id !== options.self;
+  const self = options.self === undefined ? undefined : draft.get(options.self);
   // CPUs that somebody still runs on until its own update is applied: nobody may be told to use them before that.
   const vacating = Cpuset.union(
     moving.map((entry) => (whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus)),
@@ -114,13 +125,12 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
     const want = wantedInPool(alike, pool)!;
     const vacated = want.minus(vacating);
     const cpus = vacated.isEmpty ? want : vacated;
-    const told = { ...UNTOLD, cpus: options.growsAlong === false ? remainderOf(alike, cpus) : cpus };
-    for (const entry of alike.all()) if (isOther(entry)) tell(entry, told);
+    const told = options.growsAlong === false ? remainderOf(alike, cpus) : cpus;
+    for (const entry of alike.all())
+      if (entry !== self) tell(entry, { ...UNTOLD, cpus: told, quota: wantedQuota(entry, policy) });
   }
-  for (const { entry, interim } of inMovingOrder(moving, pool)) {
-    const want = wanted(entry, pool, policy);
-    if (isOther(entry)) tell(entry, interim === undefined ? want : { ...UNTOLD, cpus: interim });
-  }
+  for (const { entry, interim } of inMovingOrder(moving, pool, self))
+    tell(entry, interim === undefined ? wanted(entry, pool, policy) : { ...UNTOLD, cpus: interim });
   const { takeGrowth } = options;
   if (takeGrowth !== undefined) {
     // Who has just been told to leave CPUs may by that be alike to those that grow; an answer may name a container only once.
@@ -171,11 +181,20 @@ interface Moving {
  * another in a circle (a pinned one that ran in the pool, and those that make way for it into the pool), a pinned one withdraws
  * to CPUs that it is on and nobody else owns, and moves with a later answer. Placing leaves it such CPUs. Where none can because
  * cpusets were set behind our back, one has to go first all the same.
+ *
+ * @param last is told after all others: who waits for it, and who waits for those, moves with a later answer
  */
-function inMovingOrder(moving: readonly Entry[], pool: Cpuset): readonly Moving[] {
+function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | undefined): readonly Moving[] {
   const ordered: Moving[] = [];
   const pending = new Set(moving);
-  const blockers = blockersOf(moving);
+  const blockers = blockersOf(
+    last === undefined ? moving : [...moving.filter((each) => each !== last), last],
+  );
+  const later = new Set(last === undefined ? [] : [last]);
+  for (const entry of later) {
+    pending.delete(entry);
+    for (const other of pending) if (blockers.get(other)!.includes(entry)) later.add(other);
+  }
   const isBlocked = (entry: Entry): boolean => blockers.get(entry)!.some((other) => pending.has(other));
   const unblocked = (): Entry | undefined => {
     for (const entry of pending) if (!isBlocked(entry)) return entry;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Cpuset } from '../../../src/placement/cpuset.ts';
 import { annotated, cpuset, integer, nodeOf, on, policyOf, shared, shown, wholeCpus } from './fixtures.ts';
 
 describe('an update that says nothing of some resources', () => {
@@ -135,4 +136,61 @@ test('a warning about an annotation names the container, also when many are list
   const node = nodeOf('4 cpus');
   node.synchronize(shared('a', { forbid: 'x' }));
   assert.match(node.lastRecord.warnings?.[0] ?? '', /^default\/a\/main: .*forbid-core-ids/);
+});
+
+describe('what else a container has besides CPUs', () => {
+  const HALF = { online: cpuset('0-1'), offline: cpuset('2-3') };
+  const halved = (spec: string, config = {}) => {
+    const { cores, llcs, packages, nodes } = policyOf(spec).topology;
+    const left = (level: readonly Cpuset[]) =>
+      level.map((cpus) => cpus.intersect(HALF.online)).filter((cpus) => !cpus.isEmpty);
+    return policyOf(spec, config, {
+      ...HALF,
+      cores: left(cores),
+      llcs: left(llcs),
+      packages: left(packages),
+      nodes: nodes.map((node) => ({ ...node, cpus: node.cpus.intersect(HALF.online) })),
+    });
+  };
+
+  test('its quota is back when it has to run in the pool', () => {
+    const lifted = { liftCpuQuota: true };
+    const node = nodeOf('4 cpus', lifted);
+    node.create(integer('db', 2), shared('web'));
+    assert.equal(node.quota('db'), -1);
+    node.ledger.changePolicy(halved('4 cpus', lifted));
+    assert.match(node.entry('db').unplaced ?? '', /2 exclusive CPUs/);
+    assert.deepEqual(shown(node.ledger.reconcile()), ['web 0-1', 'db 0-1 quota 200000']);
+  });
+
+  test('its memory nodes stay while some of its CPUs are offline', () => {
+    const node = nodeOf('2 nodes, 2 cpus each');
+    node.create(annotated('io', '1-2'), shared('web'));
+    node.ledger.changePolicy(halved('2 nodes, 2 cpus each'));
+    assert.deepEqual(
+      shown(node.reconcile()).filter((update) => update.startsWith('io')),
+      [],
+    );
+    assert.deepEqual(shown(node.update('io', {})), ['io 1-2 mems 0-1']);
+  });
+});
+
+test('a container that is listed twice counts once, as it was listed last', () => {
+  const { ledger } = nodeOf('8 cpus');
+  const updates = ledger.synchronize([on('1-2', integer('db', 2)), on('3-4', integer('db', 2))]);
+  assert.deepEqual(shown(updates), []);
+  assert.equal(String(ledger.entries.get('db')?.cpus), '3-4');
+});
+
+test('what is wrong with annotations is said once, until they are others or are read by other rules', () => {
+  const node = nodeOf('4 cpus');
+  const warnings = () => node.lastRecord.warnings ?? [];
+  node.synchronize(shared('a', { forbid: 'x' }));
+  assert.equal(warnings().length, 1);
+  node.synchronize(...node.listing());
+  assert.equal(warnings().length, 0);
+  node.ledger.changePolicy(policyOf('4 cpus', { priority: 'numa' }));
+  assert.equal(warnings().length, 0);
+  node.synchronize(shared('a', { forbid: 'y' }));
+  assert.equal(warnings().length, 1);
 });

@@ -111,7 +111,7 @@ describe('the updates of an answer', () => {
     node.create(annotated('io', '1'));
     const nodes = node.ledger.policy.topology.nodes.map((each) => ({ ...each, cpus: cpuset('0') }));
     node.ledger.changePolicy(policyOf('2 cpus', {}, { online: cpuset('0'), offline: cpuset('1'), nodes }));
-    assert.deepEqual(shown(node.update('io', { shares: 512 })), ['io 1']);
+    assert.deepEqual(shown(node.update('io', { shares: 512 })), ['io 1 mems 0']);
     node.ledger.changePolicy(policyOf('2 cpus'));
     assert.deepEqual(shown(node.reconcile()), []);
   });
