@@ -155,6 +155,12 @@ export const DEFINITIONS: readonly Definition[] = [
   },
   {
     type: 'counter',
+    name: 'warnings_total',
+    help: 'Warnings of decisions: annotations that were ignored, containers that could not be placed, CPUs that are offline.',
+    read: ({ observations }) => one(observations.warnings),
+  },
+  {
+    type: 'counter',
     name: 'moves_total',
     help: 'Integer containers moved out of the way of an annotated one.',
     read: ({ observations }) => one(observations.moves),

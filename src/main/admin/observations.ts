@@ -15,6 +15,8 @@ export class Observations {
   readonly latencies = new Latencies();
   /** Refused events by code. */
   readonly refusals = new Map<string, number>();
+  /** What was wrong without being a reason to refuse, such as annotations that were ignored. */
+  warnings = 0;
   /** Updates of containers that an event did not concern, by the event that carried them. */
   readonly updates = new Map<string, number>();
   /** What went wrong with workers. */
@@ -39,7 +41,8 @@ export class Observations {
 
   /** @param entries the containers that are there now */
   noteDecision(record: JournalRecord, entries: ReadonlyMap<string, Entry>): void {
-    const { event, outcome, code, containerId, moves = [], updates = 0, time } = record;
+    const { event, outcome, code, containerId, moves = [], updates = 0, warnings = [], time } = record;
+    this.warnings += warnings.length;
     if (outcome === 'refused') {
       count(this.refusals, code ?? '', 1);
       return;

@@ -139,6 +139,13 @@ describe('what happened is counted', () => {
     assert.equal(metrics.value('refusals_total', { code: 'not-enough-cpus' }), 1);
   });
 
+  test('what was wrong with annotations', async (t) => {
+    const scene = await Scene.start(t);
+    create(scene, shared('web', { forbid: 'x' }));
+    create(scene, shared('other', { forbid: '1' }));
+    assert.equal((await Exposition.of(scene)).value('warnings_total'), 1);
+  });
+
   test('moves, their CPUs, and the updates that carried them', async (t) => {
     const scene = await Scene.start(t);
     create(scene, shared('web'));
