@@ -4,7 +4,8 @@
 INSTALLED = node_modules/.package-lock.json
 SOURCES = $(shell find src build -type f) package.json
 SHAPE = 16
-NODE_TEST = node --import tsx --test --test-reporter=spec
+# A file that has not ended after ten minutes fails: one whose failed test leaves a timer or a socket would never end.
+NODE_TEST = node --import tsx --test --test-reporter=spec --test-timeout=600000
 
 $(INSTALLED): package.json package-lock.json
 	npm ci
