@@ -113,7 +113,7 @@ for (const [title, nriVersion] of Object.entries(NRI_VERSIONS)) {
 }
 
 describe('CPU hotplug while the host worker hangs in the kernel', () => {
-  it('is noticed when another worker has taken over', { timeout: 60_000 }, async (t) => {
+  it('is noticed when another worker has taken over', async (t) => {
     const node = await start(t, NRI_VERSIONS['NRI 0.12.1']);
     const moved = await node.run('moved', { cpus: 2 });
     const before = node.cpusOf(moved);

@@ -64,9 +64,7 @@ function oneCpuOfEach(ledger: Ledger, count: number): Cpuset {
 }
 
 describe('A pinned pod that 160 of 300 integer containers have to make way for, on 1024 CPUs', () => {
-  it('is answered in time, and while the workers plan the plugin answers others', {
-    timeout: 120_000,
-  }, async (t) => {
+  it('is answered in time, and while the workers plan the plugin answers others', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-'));
     const planner = new Planner({
       workers: defaultWorkers(),

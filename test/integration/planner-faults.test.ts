@@ -86,7 +86,7 @@ class Trial {
   }
 }
 
-describe('A large reassignment whose planner worker', { timeout: 120_000 }, () => {
+describe('A large reassignment whose planner worker', () => {
   const cases: readonly (readonly [fault: string, what: string, kind: string])[] = [
     ['exit', 'dies', 'died'],
     ['endless', 'never ends', 'timeout'],

@@ -66,7 +66,7 @@ async function withTrial(
   }
 }
 
-describe('a planner none of whose workers is ready', { timeout: 60_000 }, () => {
+describe('a planner none of whose workers is ready', () => {
   /** What a promise is settled with in a few rounds of the event loop, before anything could be waited for. */
   function atOnce<T>(promise: Promise<T>): Promise<T | undefined> {
     return Promise.race([promise, rounds(3)]);
@@ -101,7 +101,7 @@ describe('a planner none of whose workers is ready', { timeout: 60_000 }, () => 
   });
 });
 
-describe('a planner whose worker', { timeout: 120_000 }, () => {
+describe('a planner whose worker', () => {
   const cases: readonly (readonly [fault: string, kind: string, what: string, deadlineMs?: number])[] = [
     ['exit', 'died', 'exits'],
     ['uncaught', 'error', 'throws where nobody catches it'],
@@ -181,7 +181,7 @@ describe('a planner whose worker', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a planner whose worker cannot be started', { timeout: 60_000 }, () => {
+describe('a planner whose worker cannot be started', () => {
   const broken = {
     'because its file is not there': undefined,
     'because it throws': 'throw new Error("broken")',
