@@ -6,7 +6,9 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { Lease } from '../../src/main/lease/lease.ts';
+import { findHolder } from '../../src/main/lease/lease-files.ts';
 import { connectSocket } from '../../src/main/unix-socket.ts';
+import { until } from '../e2e/harness/until.ts';
 import { Contenders } from './contenders.ts';
 
 describe('Instances on a node', () => {
@@ -84,13 +86,13 @@ describe('Instances on a node', () => {
     const log = Promise.resolve(pino({ enabled: false }));
     const common = { folder, launched: false, log, isConnected: () => true, onRole: () => {} };
     const old = new Lease({ ...common, version: '1.0.0' });
+    t.after(() => old.close());
     await old.decided;
     const young = new Lease({ ...common, version: '1.1.0' });
+    t.after(() => young.close());
     await young.decided;
     assert.equal(young.isActive, false);
     assert.deepEqual(await Promise.all([young.take(), young.take()]), [true, true]);
-    await old.close();
-    await young.close();
   });
 
   test('keep the lease from one that the runtime starts while they are connected', async (t) => {
@@ -117,7 +119,7 @@ describe('Instances on a node', () => {
     const first = contenders.start();
     await first.until('active');
     rmSync(contenders.folder, { recursive: true });
-    while (!existsSync(join(contenders.folder, 'lease.1'))) await sleep(50);
+    await until('the lease can be found again', () => existsSync(join(contenders.folder, 'lease.1')));
     const second = contenders.start();
     await second.until('standby');
     assert.deepEqual(
@@ -131,7 +133,11 @@ describe('Instances on a node', () => {
     writeFileSync(contenders.folder, 'in the way');
     const alone = contenders.start();
     await alone.until('active');
-    await alone.untilTold(/no lease can be had in .*EEXIST/);
+    await alone.untilTold(/no lease can be had in .*ENOTDIR/);
+  });
+
+  test('find no lease where nobody can make a folder for it, and say so at once', async () => {
+    await assert.rejects(findHolder('/proc/weka-cpuset/run'), { code: 'ENOENT' });
   });
 
   test('trust no folder that others may write in', async (t) => {
@@ -179,10 +185,14 @@ describe('Instances on a node', () => {
     const connections: Socket[] = [];
     const mute = createServer((socket) => connections.push(socket));
     mute.listen(join(contenders.folder, 'lease.7'));
+    const end = () => {
+      mute.close();
+      for (const socket of connections) socket.destroy();
+    };
+    t.after(end);
     const other = contenders.start({ version: '9.0.0', launched: true });
     await other.until('standby');
-    mute.close();
-    for (const socket of connections) socket.destroy();
+    end();
     await other.until('active');
   });
 });
@@ -213,8 +223,8 @@ describe('The holder', () => {
       answers += chunk;
     });
     socket.write('{"version":"2.0.0","launched":false}\n');
-    while (!answers.includes('granted')) await sleep(10);
-    assert.equal(holder.role, 'standby');
+    await until('it is granted', () => answers.includes('granted'));
+    await holder.untilTold(/^standby$/);
     socket.destroy();
     await holder.until('active');
   });

@@ -1,6 +1,7 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { makeFolder } from '../folder.ts';
 import { bindSocket, connectSocket } from '../unix-socket.ts';
 
 // A lease is a unix socket that somebody listens on: the kernel ends that when the process ends, however it ends. Nothing else
@@ -32,7 +33,7 @@ export interface Claim {
 
 /** @throws Error when the folder cannot be made or read, or others may write in it */
 export async function findHolder(folder: string): Promise<Holder | undefined> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const { uid, mode } = statSync(folder);
   if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) {
     throw new Error(`others than this user may write in ${folder}`);
