@@ -1,27 +1,31 @@
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { opendir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { GivenSetting } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { SettingValue } from './settings.ts';
+import { checkLength, explained, readTextFile } from './text-file.ts';
 
-/** Longest configuration that is looked at, in bytes. */
+/** Longest configuration that is looked at, in bytes; of a folder, all files together. */
 export const MAX_CONFIG_BYTES = 64 * 1024;
+/** More files than a folder of settings can have: it is some other folder. */
+const MAX_FILES = 100;
+const LIMITS = { maxBytes: MAX_CONFIG_BYTES };
 
 /**
  * Reads the settings of a YAML file, or of a folder in which every file is one setting (its name the key, its content the
  * YAML value), which is how Kubernetes mounts a ConfigMap.
  *
- * @throws ConfigError when it is missing, unreadable, too long or not YAML
+ * @throws ConfigError when it is missing, unreadable, no file or folder, too long or not YAML
  */
 export async function readConfig(path: string): Promise<readonly GivenSetting[]> {
   const name = `config file ${path}`;
   try {
     return (await stat(path)).isDirectory()
-      ? await readFolder(path)
-      : parseSettings(await readText(path, name), name);
+      ? await readFolder(path, name)
+      : parseSettings(await readTextFile(path, name, LIMITS), name);
   } catch (error) {
-    throw readable(error, name);
+    throw explained(error, name);
   }
 }
 
@@ -43,35 +47,33 @@ export function parseSettings(text: string, name: string): readonly GivenSetting
   });
 }
 
-async function readFolder(folder: string): Promise<readonly GivenSetting[]> {
+async function readFolder(folder: string, name: string): Promise<readonly GivenSetting[]> {
   // The kubelet replaces a ConfigMap by turning the link `..data` to a new folder; reading where it leads now sees either
   // all old values or all new ones.
   const data = await realpath(join(folder, '..data')).catch(() => folder);
   const settings: GivenSetting[] = [];
-  for (const key of (await readdir(data)).sort()) {
-    if (key.startsWith('.')) continue;
-    const path = join(data, key);
-    const name = `config file ${join(folder, key)}`;
-    try {
-      settings.push({ key, value: plain(parseYaml(await readText(path, name), name).root), where: name });
-    } catch (error) {
-      throw readable(error, name);
-    }
+  let bytes = 0;
+  for (const key of await keysIn(data, name)) {
+    const where = `config file ${join(folder, key)}`;
+    const text = await readTextFile(join(data, key), where, LIMITS);
+    bytes += Buffer.byteLength(text);
+    checkLength(bytes, name, MAX_CONFIG_BYTES);
+    settings.push({ key, value: plain(parseYaml(text, where).root), where });
   }
   return settings;
 }
 
-/** The file's text; never more than the limit is read, whatever the file is. */
-async function readText(path: string, name: string): Promise<string> {
-  if (!(await stat(path)).isFile()) throw new ConfigError(`${name}: is not a file`);
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_CONFIG_BYTES + 1), 0);
-    checkLength(bytesRead, name);
-    return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
+/** The names of the files in a folder that are settings, in order. */
+async function keysIn(folder: string, name: string): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const entry of await opendir(folder)) {
+    if (entry.name.startsWith('.')) continue;
+    keys.push(entry.name);
+    if (keys.length > MAX_FILES) {
+      throw new ConfigError(`${name}: has more than ${MAX_FILES} files, but each has to be a setting`);
+    }
   }
+  return keys.sort();
 }
 
 interface Yaml {
@@ -85,7 +87,7 @@ interface Yaml {
  * hundred bytes of them can stand for gigabytes.
  */
 function parseYaml(text: string, name: string): Yaml {
-  checkLength(Buffer.byteLength(text), name);
+  checkLength(Buffer.byteLength(text), name, MAX_CONFIG_BYTES);
   const lineCounter = new LineCounter();
   const document = parseDocument<Node>(text, {
     schema: 'failsafe',
@@ -110,24 +112,7 @@ function parseYaml(text: string, name: string): Yaml {
   return { root: document.contents, where };
 }
 
-function checkLength(bytes: number, name: string): void {
-  if (bytes > MAX_CONFIG_BYTES) throw new ConfigError(`${name}: is longer than ${MAX_CONFIG_BYTES} bytes`);
-}
-
 /** A node as plain text, lists and maps; an absent value is the empty text. */
 function plain(node: Node | null): SettingValue {
   return (node?.toJSON() as SettingValue | undefined) ?? '';
-}
-
-function readable(error: unknown, name: string): unknown {
-  if (error instanceof ConfigError || !(error instanceof Error)) return error;
-  const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'does not exist',
-    ENOTDIR: 'does not exist',
-    EACCES: 'may not be read',
-    EPERM: 'may not be read',
-    ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8 text',
-  };
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return new ConfigError(`${name}: ${reasons[code] ?? `cannot be read: ${error.message}`}`);
 }

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -119,7 +129,7 @@ describe('YAML text', () => {
     const bomb = ['a: &a [x, x, x, x]', 'b: &b [*a, *a, *a, *a]', 'c: [*b, *b, *b, *b]'].join('\n');
     refused(bomb, /^text, line 2: YAML aliases are not allowed$/);
     refused(`debug: ${'['.repeat(60_000)}`, /^text, line 1, column \d+: not YAML: /);
-    refused(`# ${'x'.repeat(MAX_CONFIG_BYTES)}`, `text: is longer than ${MAX_CONFIG_BYTES} bytes`);
+    refused(`# ${'x'.repeat(MAX_CONFIG_BYTES)}`, 'text: is longer than 64 KiB');
   });
 });
 
@@ -163,7 +173,15 @@ describe('a config file', () => {
     file('binary.yaml', Uint8Array.of(0x64, 0xff, 0xfe));
     await rejected('binary.yaml', `config file ${path('binary.yaml')}: is not UTF-8 text`);
     file('long.yaml', `# ${'é'.repeat(MAX_CONFIG_BYTES)}`);
-    await rejected('long.yaml', `config file ${path('long.yaml')}: is longer than ${MAX_CONFIG_BYTES} bytes`);
+    await rejected('long.yaml', `config file ${path('long.yaml')}: is longer than 64 KiB`);
+    file('sparse.yaml', '');
+    truncateSync(path('sparse.yaml'), 2 ** 30);
+    await rejected('sparse.yaml', `config file ${path('sparse.yaml')}: is longer than 64 KiB`);
+  });
+
+  test('has to be one: no device, and no pipe, which would be waited for', async () => {
+    execFileSync('mkfifo', [path('pipe')]);
+    await rejected('pipe', `config file ${path('pipe')}: is not a file`);
     await assert.rejects(readConfig('/dev/zero'), { message: 'config file /dev/zero: is not a file' });
   });
 });
@@ -225,6 +243,21 @@ describe('a config folder', () => {
   test('holds files only', async () => {
     const path = join(folder, 'nested');
     mkdirSync(join(path, 'debug'), { recursive: true });
-    await assert.rejects(load(path), { message: `config file ${join(path, 'debug')}: is not a file` });
+    await assert.rejects(load(path), { message: `config file ${join(path, 'debug')}: is a folder` });
+  });
+
+  test('is no longer than a file may be, all together', async () => {
+    const half = `# ${'x'.repeat(MAX_CONFIG_BYTES / 2)}\n`;
+    const path = mount('long', { debug: `${half}true`, priority: `${half}numa` });
+    await assert.rejects(load(path), { message: `config file ${path}: is longer than 64 KiB` });
+  });
+
+  test('is read no further where there are more files than settings', async () => {
+    const path = join(folder, 'many');
+    mkdirSync(path);
+    for (let count = 0; count <= 100; count++) writeFileSync(join(path, `${count}`), '');
+    await assert.rejects(load(path), {
+      message: `config file ${path}: has more than 100 files, but each has to be a setting`,
+    });
   });
 });

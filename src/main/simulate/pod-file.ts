@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod/mini';
 import { counted } from '../cli/paint.ts';
 import { ConfigError } from '../config-error.ts';
+import { readText, readTextFile } from '../text-file.ts';
 import { check, PodError, readPod, type SimulatedPod } from './pod-spec.ts';
 
 /** The pods of a file, and what in it was passed over. */
@@ -15,11 +15,7 @@ export interface PodFile {
 /** More than any node can have; a file that asks for more is a mistake. */
 const MAX_PODS = 10_000;
 /** So many pods as kubectl prints them, with all that the API server adds, are about as long. */
-const MAX_MEBIBYTES = 64;
-const MEBIBYTE = 1024 * 1024;
-/** What a pipe gives at once. */
-const CHUNK_BYTES = 64 * 1024;
-const STANDARD_INPUT = 0;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 const count = z.nullish(z.number('must be a whole number').check(z.int(), z.gte(0, 'must not be negative')));
 const named = {
@@ -61,9 +57,12 @@ type KubernetesObject = z.infer<typeof objectSchema>;
  * @param path a file or a pipe, or `-` for the standard input
  * @throws ConfigError naming file and document for what cannot be read, or is too long
  */
-export function readPodFile(path: string): PodFile {
-  const name = path === '-' ? 'standard input' : path;
-  return parsePods(readText(path, name), name);
+export async function readPodFile(path: string): Promise<PodFile> {
+  if (path === '-') {
+    const name = 'standard input';
+    return parsePods(await readText(process.stdin, name, MAX_BYTES), name);
+  }
+  return parsePods(await readTextFile(path, path, { maxBytes: MAX_BYTES, orPipe: true }), path);
 }
 
 /** As `readPodFile`, for text that errors call `name`. */
@@ -75,43 +74,6 @@ export function parsePods(text: string, name: string): PodFile {
   if (reader.pods.length === 0)
     throw new ConfigError(`${name}: has no pods to start, and nothing that makes pods`);
   return { pods: reader.pods, ignored: reader.ignored };
-}
-
-function readText(path: string, name: string): string {
-  try {
-    if (path === '-') return readAll(STANDARD_INPUT, name);
-    const file = openSync(path, 'r');
-    try {
-      const status = fstatSync(file);
-      // Devices hold no pods, and some never end.
-      if (status.isCharacterDevice() || status.isBlockDevice())
-        throw new ConfigError(`${name}: is not a file`);
-      return readAll(file, name);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const problem =
-      { ENOENT: 'there is no such file', EISDIR: 'is a folder', EACCES: 'no permission to read it' }[
-        code ?? ''
-      ] ?? (error as Error).message;
-    throw new ConfigError(`${name}: ${problem}`);
-  }
-}
-
-/** What is there to be read. How much it is, a pipe does not say beforehand. */
-function readAll(file: number, name: string): string {
-  const chunks: Buffer[] = [];
-  for (let total = 0; total <= MAX_MEBIBYTES * MEBIBYTE; ) {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const length = readSync(file, chunk);
-    if (length === 0) return Buffer.concat(chunks).toString('utf8');
-    chunks.push(chunk.subarray(0, length));
-    total += length;
-  }
-  throw new ConfigError(`${name}: is longer than ${MAX_MEBIBYTES} MiB`);
 }
 
 /** The documents; null stands for an empty one. */

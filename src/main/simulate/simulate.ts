@@ -40,7 +40,7 @@ export interface SimulateOptions {
  * @throws ConfigError for what is wrong with pods, host or settings; TopologyError, AdminError
  */
 export async function runSimulate(options: SimulateOptions): Promise<number> {
-  const file = readPodFile(options.pods);
+  const file = await readPodFile(options.pods);
   const { topology, residents, settings } = await readHost(options.host);
   // What kubectl lists of a node is there already when the node is the live one.
   const there = new Set(residents.map(({ spec }) => `${spec.namespace}/${spec.name}`));

@@ -211,24 +211,24 @@ describe('what is wrong is told in one line, with file, document and field', () 
     );
   });
 
-  test('no pods, and no file', () => {
+  test('no pods, and no file', async () => {
     refused('kind: Service', 'pods.yaml: has no pods to start, and nothing that makes pods');
-    assert.throws(() => readPodFile('/nonexistent/pods.yaml'), {
+    await assert.rejects(readPodFile('/nonexistent/pods.yaml'), {
       name: 'ConfigError',
-      message: '/nonexistent/pods.yaml: there is no such file',
+      message: '/nonexistent/pods.yaml: does not exist',
     });
-    assert.throws(() => readPodFile('/'), { name: 'ConfigError', message: '/: is a folder' });
+    await assert.rejects(readPodFile('/'), { name: 'ConfigError', message: '/: is a folder' });
   });
 
-  test('devices, and what never ends', (context) => {
-    assert.throws(() => readPodFile('/dev/zero'), {
+  test('devices, and what never ends', async (context) => {
+    await assert.rejects(readPodFile('/dev/zero'), {
       name: 'ConfigError',
       message: '/dev/zero: is not a file',
     });
     const path = join(temporaryFolder(context), 'pods.yaml');
     writeFileSync(path, 'kind: Pod');
     truncateSync(path, 64 * 1024 * 1024 + 1);
-    assert.throws(() => readPodFile(path), {
+    await assert.rejects(readPodFile(path), {
       name: 'ConfigError',
       message: `${path}: is longer than 64 MiB`,
     });
@@ -240,19 +240,19 @@ describe('pods are read', () => {
   // More than a pipe holds.
   const text = pod.repeat(1500);
 
-  test('from a file', (context) => {
+  test('from a file', async (context) => {
     const path = join(temporaryFolder(context), 'pods.yaml');
     writeFileSync(path, text);
-    assert.equal(readPodFile(path).pods.length, 1500);
+    assert.equal((await readPodFile(path)).pods.length, 1500);
   });
 
-  test('from a pipe that has a name', (context) => {
+  test('from a pipe that has a name', async (context) => {
     const folder = temporaryFolder(context);
     const [pipe, file] = [join(folder, 'pipe'), join(folder, 'file')];
     writeFileSync(file, text);
     execFileSync('mkfifo', [pipe]);
     // It waits for a reader, as the reader does for it.
     spawn('sh', ['-c', 'cat "$0" > "$1"', file, pipe]);
-    assert.equal(readPodFile(pipe).pods.length, 1500);
+    assert.equal((await readPodFile(pipe)).pods.length, 1500);
   });
 });

@@ -158,7 +158,7 @@ describe('host and settings', () => {
   test('bad use is one line, and exit code 2', async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [[], /needs the pods, --pods=FILE/],
-      [['--pods', '/nonexistent'], /\/nonexistent: there is no such file/],
+      [['--pods', '/nonexistent'], /\/nonexistent: does not exist/],
       [['--pods', '-', '--topology', '2 turtles'], /--topology: /],
       [['--pods', '-', '--topology', '4', '--from-live'], /one of --topology, --host-root and --from-live/],
       [['--pods', '-', '--topology', '4', '--reserved-cpus', '99'], /reservedCpus/],
