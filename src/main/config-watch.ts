@@ -17,11 +17,12 @@ const SETTLE_MS = 100;
 export function watchConfig(path: string, since: string, onChange: () => void): () => void {
   let version = since;
   let settling: NodeJS.Timeout | undefined;
+  let isEnded = false;
   const look = async (): Promise<void> => {
     const now = await configVersion(path);
     const isChanged = now !== version;
     version = now;
-    if (isChanged) onChange();
+    if (isChanged && !isEnded) onChange();
   };
   const soon = (): void => {
     clearTimeout(settling);
@@ -31,6 +32,7 @@ export function watchConfig(path: string, since: string, onChange: () => void): 
   const poll = setInterval(() => void look(), POLL_MS);
   const watchers = [path, dirname(path)].flatMap((place) => startWatch(place, soon));
   return () => {
+    isEnded = true;
     clearInterval(poll);
     clearTimeout(settling);
     for (const watcher of watchers) watcher.close();

@@ -10,9 +10,9 @@ import type { Admin } from './admin/admin.ts';
 import { Observations } from './admin/observations.ts';
 import { Afterwards } from './afterwards.ts';
 import type { RunOptions } from './cli/args.ts';
-import { ConfigError } from './config-error.ts';
+import { Configuration } from './configuration.ts';
 import { logDecision } from './decision-log.ts';
-import { settingsOfCommand, settingsOfFile, settingsOfText } from './given-settings.ts';
+import type { StartSettings } from './given-settings.ts';
 import { keepHeapSmall } from './heap.ts';
 import { Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
@@ -23,8 +23,6 @@ import { isAtLeast } from './nri/runtime-version.ts';
 import type { EventName, EventOutcome, RuntimeFacts } from './nri/session.ts';
 import { optimizeEarly, optimizeNothing } from './optimize-early.ts';
 import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
-import { Rules } from './rules.ts';
-import { type Config, configOf } from './settings.ts';
 import { VERSION } from './version.ts';
 
 /** About 1 kB each. */
@@ -37,7 +35,14 @@ const WARM_UP_PAUSE_MS = 50;
 /** In a dry run nothing is looked at and nothing is put right. */
 const NO_COUNTS: ReconcilerCounts = { drifted: 0, repaired: 0, repairs: 0, reconnects: 0 };
 
-export interface DaemonHooks {
+export interface DaemonOptions {
+  readonly options: RunOptions;
+  readonly atStart: StartSettings;
+  /** All that changes the ledger goes through it. */
+  readonly mailbox: Mailbox;
+  readonly log: Log;
+  /** The host's worker, which may still be starting. */
+  readonly hostThread: HostThread;
   /**
    * Told what nothing can be done about: TopologyError, ConfigError for a setting that does not fit the host. Settles when
    * the log has it.
@@ -49,16 +54,10 @@ export interface DaemonHooks {
 
 /** The parts that outlive connections, and how they are tied together: the only place that knows them all. */
 export class Daemon {
-  readonly #options: RunOptions;
-  readonly #mailbox: Mailbox;
-  readonly #log: Log;
-  /** What the command line and the environment say. */
-  readonly #given: Partial<Config>;
-  /** What the configuration file says at start. */
-  readonly #file: Partial<Config>;
-  readonly #hooks: DaemonHooks;
+  readonly #parts: DaemonOptions;
+  readonly #configuration: Configuration;
   /** The host is read, and the rules for it are made. */
-  #ready!: Promise<void>;
+  readonly #ready: Promise<void>;
   /** What nothing can be done about: from then on there is no turn. */
   #failure: unknown;
   readonly #startedAt = Date.now();
@@ -70,73 +69,39 @@ export class Daemon {
   readonly #afterwards = new Afterwards();
   #admin: Promise<Admin> | undefined;
   #host: Host | undefined;
-  #rules!: Rules;
   #planner: Planner | undefined;
   #ledger: Ledger | undefined;
   #reconciler: Reconciler | undefined;
   #connection: PluginConnection | undefined;
   #runtime: RuntimeFacts | undefined;
-  #isConfigured = false;
-  /** Of the rules in force and the runtime that is there. */
-  #isMemoryLeftAlone = false;
   #isActive = false;
   #startAdminLater: NodeJS.Timeout | undefined;
   #warmingUp: Promise<void> | undefined;
   #isClosed = false;
-  #endConfigWatch = (): void => {};
 
-  private constructor(
-    options: RunOptions,
-    mailbox: Mailbox,
-    log: Log,
-    given: Partial<Config>,
-    file: Partial<Config>,
-    hooks: DaemonHooks,
-  ) {
-    this.#options = options;
-    this.#mailbox = mailbox;
-    this.#log = log;
-    this.#given = given;
-    this.#file = file;
-    this.#hooks = hooks;
+  /** Begins to read the host. */
+  constructor(parts: DaemonOptions) {
+    const { options, atStart, mailbox, log } = parts;
+    this.#parts = parts;
+    this.#configuration = new Configuration({
+      path: options.configPath,
+      atStart,
+      log,
+      // By the turn another change may have come, which counts then.
+      onChange: () => mailbox.run(() => this.#ledger?.changePolicy(this.#configuration.policy)),
+    });
+    this.#ready = this.#readHost();
+    this.#ready.catch((error) => this.#fail(error));
   }
 
-  /**
-   * Reads the configuration, and begins to read the host, which takes longer: what is wrong with them is known at start.
-   *
-   * @param mailbox all that changes the ledger goes through it
-   * @param hostThread the host's worker, which may still be starting
-   * @throws ConfigError
-   */
-  static async start(
-    options: RunOptions,
-    mailbox: Mailbox,
-    log: Log,
-    hostThread: HostThread,
-    hooks: DaemonHooks,
-  ): Promise<Daemon> {
-    const { configPath, sources } = options;
-    // What watches files takes a millisecond to load, for `node:fs/promises`.
-    const version =
-      configPath === undefined ? '' : await (await import('./config-watch.ts')).configVersion(configPath);
-    const given = await settingsOfCommand(sources);
-    const file = await settingsOfFile(configPath);
-    const { reconcile } = configOf(file, given);
-    const daemon = new Daemon(options, mailbox, log, given, file, hooks);
-    daemon.#ready = daemon.#readHost(hostThread, reconcile.hostInterval, version);
-    daemon.#ready.catch((error) => daemon.#fail(error));
-    return daemon;
-  }
-
-  async #readHost(started: HostThread, hostInterval: number, version: string): Promise<void> {
-    const log = this.#log;
-    const { configPath, dryRun, hostRoot } = this.#options;
+  async #readHost(): Promise<void> {
+    const { log, hostThread, options } = this.#parts;
+    const { dryRun, hostRoot } = options;
     this.#host = new Host({
       hostRoot,
-      started,
-      pollMs: hostInterval * 1000,
-      onTopology: (changed) =>
-        this.#change('the CPUs of the host changed', () => this.#rules.setTopology(createTopology(changed))),
+      started: hostThread,
+      pollMs: this.#configuration.config.reconcile.hostInterval * 1000,
+      onTopology: (changed) => void this.#configuration.setTopology(createTopology(changed)),
       onIncident: ({ kind, message }) => {
         this.#observations.noteIncident('host', kind);
         log.logger.warn({ worker: 'host', incident: kind }, message);
@@ -144,12 +109,7 @@ export class Daemon {
     });
     const topology = createTopology(await this.#host.start());
     keepHeapSmall();
-    this.#rules = new Rules(this.#given, topology, this.#file);
-    if (configPath !== undefined) {
-      const { watchConfig } = await import('./config-watch.ts');
-      this.#endConfigWatch = watchConfig(configPath, version, () => void this.#reload(configPath));
-    }
-    log.setDebug(this.#rules.config.debug);
+    await this.#configuration.begin(topology);
     const { online, cores, nodes } = topology;
     log.logger.info(
       { version: VERSION, online: online.toString(), cores: cores.length, nodes: nodes.length, dryRun },
@@ -167,25 +127,14 @@ export class Daemon {
   async configure(text: string, runtime: RuntimeFacts): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#runtime = runtime;
-    const source = `configuration from ${runtime.name}`;
-    if (this.#isConfigured) {
-      await this.#ready;
-      await this.#change('the runtime handed over its configuration', async () =>
-        this.#rules.setNri(text, await settingsOfText(text, source)),
-      );
-      return;
-    }
-    const nri = await settingsOfText(text, source);
+    const isFirst = !this.#configuration.isComplete;
+    await this.#configuration.setNri(text, runtime);
+    if (!isFirst) return;
     // The list comes next.
     optimizeNothing();
-    this.#isConfigured = true;
-    const inForce = this.#inTurn(() => {
-      this.#rules.setNri(text, nri);
-      this.#noteRules();
-    });
-    // Whether they are right is known when the host is: what is wrong is to be the answer.
-    const { reservedCpus, protectedCpus } = configOf(this.#file, nri, this.#given);
-    if (reservedCpus !== '' || protectedCpus !== '') await inForce;
+    // Whether these are right is known when the host is: what is wrong is to be the answer.
+    const { reservedCpus, protectedCpus } = this.#configuration.config;
+    if (reservedCpus !== '' || protectedCpus !== '') await this.#ready;
   }
 
   /**
@@ -195,8 +144,15 @@ export class Daemon {
    * in the mailbox: a listing of 1000 containers is received and decoded meanwhile, 60 ms earlier.
    */
   activate(): void {
-    void this.#inTurn(() => {
-      this.#ledger ??= this.#createLedger(this.#rules.policy);
+    void this.#parts.mailbox.run(async () => {
+      try {
+        await this.#ready;
+        this.#ledger ??= this.#createLedger(this.#configuration.policy);
+      } catch (error) {
+        // What the runtime asks waits behind this turn. When it has the reason for an answer it ends those that it has started:
+        // by then the reason is told.
+        await this.#fail(error);
+      }
     });
   }
 
@@ -205,7 +161,7 @@ export class Daemon {
    * first.
    */
   async standBy(): Promise<void> {
-    await this.#mailbox.run(() => {
+    await this.#parts.mailbox.run(() => {
       this.#reconciler?.close();
       void this.#planner?.close();
       this.#reconciler = undefined;
@@ -256,79 +212,19 @@ export class Daemon {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#startAdminLater);
-    this.#endConfigWatch();
+    this.#configuration.close();
     this.#reconciler?.close();
     const admin = await this.#admin;
     await Promise.all([admin?.close(), this.#host?.close(), this.#planner?.close()]);
   }
 
-  async #reload(path: string): Promise<void> {
-    try {
-      const file = await settingsOfFile(path);
-      await this.#change('the configuration file changed', () => this.#rules.setFile(file));
-    } catch (error) {
-      this.#keepConfiguration(error);
-    }
-  }
-
-  /**
-   * Runs a turn once the host is read. What goes wrong ends the program, but first it is told: what the runtime asks waits
-   * behind this turn, and once the runtime has that for an answer it ends those that it has started.
-   */
-  #inTurn(turn: () => void): Promise<void> {
-    const whenReady = async () => {
-      try {
-        await this.#ready;
-        if (this.#failure !== undefined) throw this.#failure;
-        turn();
-      } catch (error) {
-        await this.#fail(error);
-        throw error;
-      }
-    };
-    const ended = Promise.resolve(this.#mailbox.run(whenReady));
-    // Told already; not all who call this wait for it.
-    ended.catch(() => {});
-    return ended;
-  }
-
   #fail(error: unknown): Promise<void> {
     this.#failure ??= error;
-    return this.#hooks.fail(error);
-  }
-
-  /** Does what else goes with the rules that are in force now. */
-  #noteRules(): void {
-    const { debug, numaMemoryPolicy } = this.#rules.config;
-    this.#log.setDebug(debug);
-    const isOld = this.#runtime !== undefined && !isAtLeast(this.#runtime.nri, 0, 12, 0);
-    const isLeftAlone = numaMemoryPolicy === 'preferred' && isOld;
-    if (isLeftAlone && !this.#isMemoryLeftAlone) {
-      this.#log.logger.warn("memory policy 'preferred' needs a runtime with NRI 0.12: memory is left alone");
-    }
-    this.#isMemoryLeftAlone = isLeftAlone;
-  }
-
-  /** Puts new rules in force in a turn of the ledger; wrong ones are reported and change nothing. */
-  async #change(why: string, change: () => Policy | Promise<Policy>): Promise<void> {
-    try {
-      const { topology } = await change();
-      this.#noteRules();
-      this.#log.logger.info({ online: topology.online.toString() }, why);
-      // Not the policy that it gave: by the turn another change may have come.
-      await this.#mailbox.run(() => this.#ledger?.changePolicy(this.#rules.policy));
-    } catch (error) {
-      this.#keepConfiguration(error);
-    }
-  }
-
-  #keepConfiguration(error: unknown): void {
-    if (!(error instanceof ConfigError)) throw error;
-    this.#log.logger.error(`${error.message}; the configuration before it stays in force`);
+    return this.#parts.fail(error);
   }
 
   #createLedger(policy: Policy): Ledger {
-    const { logger } = this.#log;
+    const { logger } = this.#parts.log;
     const { workers, warm } = policy.reassignment;
     this.#planner = new Planner({
       workers: workers || defaultWorkers(),
@@ -354,7 +250,7 @@ export class Daemon {
         this.#observations.noteDecision(record, ledger.entries);
       },
     });
-    if (!this.#options.dryRun) this.#reconciler = this.#createReconciler(ledger);
+    if (!this.#parts.options.dryRun) this.#reconciler = this.#createReconciler(ledger);
     return ledger;
   }
 
@@ -372,11 +268,11 @@ export class Daemon {
 
   async #loadAdmin(): Promise<Admin> {
     const { Admin } = await import('./admin/admin.ts');
-    const { pluginIndex, pluginName, dryRun, adminSocket, http } = this.#options;
+    const { pluginIndex, pluginName, dryRun, adminSocket, http } = this.#parts.options;
     const admin = new Admin({
       socketPath: adminSocket,
       http,
-      log: this.#log.logger,
+      log: this.#parts.log.logger,
       source: {
         plugin: {
           name: `${pluginIndex}-${pluginName}`,
@@ -386,11 +282,11 @@ export class Daemon {
           dryRun,
           pid: process.pid,
         },
-        mailbox: this.#mailbox,
+        mailbox: this.#parts.mailbox,
         journal: this.#journal,
         observations: this.#observations,
-        config: () => this.#rules.config,
-        policy: () => this.#rules.policy,
+        config: () => this.#configuration.config,
+        policy: () => this.#configuration.policy,
         ledger: () => this.#ledger,
         runtime: () => this.#runtime,
         planner: () => this.#planner?.stats,
@@ -405,10 +301,10 @@ export class Daemon {
   #createReconciler(ledger: Ledger): Reconciler {
     return new Reconciler({
       ledger,
-      mailbox: this.#mailbox,
-      log: this.#log.logger,
+      mailbox: this.#parts.mailbox,
+      log: this.#parts.log.logger,
       readCpusets: async (requests) => this.#host?.readCpusets(requests),
-      settings: () => this.#rules.config.reconcile,
+      settings: () => this.#configuration.config.reconcile,
       now: () => performance.now(),
       link: {
         takesUpdates: () => isAtLeast(this.#runtime?.nri, 0, 12, 1),
@@ -416,7 +312,7 @@ export class Daemon {
           if (this.#connection === undefined) throw new Error('not connected to the runtime');
           await this.#connection.updateContainers({ update: updateMessages(updates) }, UPDATE_TIMEOUT_MS);
         },
-        reconnect: () => this.#hooks.listAgain(),
+        reconnect: () => this.#parts.listAgain(),
       },
     });
   }

@@ -3,6 +3,7 @@ import type { HostThread } from '../workers/host-thread.ts';
 import { Mailbox } from './actor.ts';
 import type { RunOptions } from './cli/args.ts';
 import type { Daemon } from './daemon.ts';
+import { settingsAtStart } from './given-settings.ts';
 import { Lease } from './lease/lease.ts';
 import { Presence } from './presence.ts';
 import { VERSION } from './version.ts';
@@ -17,7 +18,8 @@ const FAILED_MS = 1000;
  * Runs the plugin until SIGTERM or SIGINT, or, launched by the runtime, until its connection ends.
  *
  * The runtime waits for our registration, and not for long: it goes out first, and only then is loaded what answering needs
- * (hence the dynamic imports), and host and configuration are read.
+ * (hence the dynamic imports), and the host is read; a runtime that has started us waits for nothing else, so the configuration
+ * comes later then, too.
  *
  * @param hostThread a worker for the host, which may still be starting
  * @param tell writes down why the program ends; called before anything is closed, since a runtime kills what it has started
@@ -31,6 +33,9 @@ export async function runPlugin(
   tell: (reason: unknown) => Promise<void>,
 ): Promise<number> {
   const launched = options.socketDescriptor !== undefined;
+  const readSettings = () => settingsAtStart(options.configPath, options.sources);
+  // Without a runtime that waits there is time to find out what is wrong before any hears of us.
+  const early = launched ? undefined : await readSettings();
   const stop = new AbortController();
   let failure: unknown;
   let told: Promise<void> | undefined;
@@ -55,7 +60,12 @@ export async function runPlugin(
   let daemon: Daemon | undefined;
   const started = log.then(async (opened) => {
     const { Daemon } = await import('./daemon.ts');
-    daemon = await Daemon.start(options, mailbox, opened, hostThread, {
+    daemon = new Daemon({
+      options,
+      atStart: early ?? (await readSettings()),
+      mailbox,
+      log: opened,
+      hostThread,
       fail,
       listAgain: () => presence.listAgain(),
     });
