@@ -77,6 +77,8 @@ export class Ledger {
   readonly #turns: TurnLog;
   /** Whether containers may have released CPUs in a turn that gave none of them to unplaced ones. */
   #hasReleased = false;
+  /** How often unplaced containers were tried again. */
+  #retries = 0;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -362,13 +364,21 @@ export class Ledger {
   /**
    * Containers that could not be placed get another chance, oldest first. Not when a container leaves CPUs because it is
    * resized: the runtime changes that one last, so its CPUs are given away in a later turn.
+   *
+   * One that can never be placed could always use up the tries before younger ones. So each has a share; and of all tries a quarter is
+   * kept for one of them, each time another one, and a quarter for the container that the turn is about.
    */
   #retryUnplaced(draft: Draft): void {
     if (this.#state.unplaced === 0) return;
-    for (const entry of draft.filter(({ unplaced }) => unplaced !== undefined).sort(byAge)) {
+    const waiting = draft.filter(({ unplaced }) => unplaced !== undefined).sort(byAge);
+    const favoured = this.#retries++ % waiting.length;
+    for (const [position, entry] of waiting.entries()) {
+      const kept = position <= favoured ? 1 / 2 : 1 / 4;
+      draft.shareTries(waiting.length - position, kept, position === favoured ? 1 / 4 : 0);
       draft.delete(entry.container.id);
       placeOrPool(draft, this.#policy, entry, this.#recall);
     }
+    draft.shareTries(1);
   }
 
   #tell(draft: Draft): ContainerUpdate[] {

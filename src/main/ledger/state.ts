@@ -139,6 +139,8 @@ export interface Alike extends PoolTerms {
 
 /** How often a turn may choose again, counted in choices for an integer container. With 1024 CPUs each takes 0.7 ms. */
 const TRIES = 256;
+/** Where many containers are to be placed, most of them need no tries, or few: smaller shares than this would be too small. */
+const MOST_SHARES = 8;
 
 type Commit = (changes: ReadonlyMap<string, Entry | undefined>, owned: Owned) => void;
 
@@ -159,6 +161,8 @@ export class Draft {
   readonly #annotatedSince = new Map<number, number>();
   #reserved: Cpuset | undefined;
   #tries = TRIES;
+  /** Of these, those that the next placement may not take. */
+  #triesKept = 0;
 
   constructor(base: LedgerState, commit: Commit) {
     this.#base = base;
@@ -187,9 +191,22 @@ export class Draft {
    * @param price what it takes, compared to a choice for an integer container
    */
   takeTry(price = 1): boolean {
-    if (this.#tries < price) return false;
+    if (this.#tries - price < this.#triesKept) return false;
     this.#tries -= price;
     return true;
+  }
+
+  /**
+   * Lets the next placement take a share of the tries that are left, and no more: one that cannot succeed would leave none to
+   * those after it.
+   *
+   * @param toCome how many there are still to be placed, that one included: they have equal shares, and who comes last all of it
+   * @param kept the part of all tries of the turn that is not shared
+   * @param extra the part of that which this one may take as well
+   */
+  shareTries(toCome: number, kept = 0, extra = 0): void {
+    const share = (this.#tries - kept * TRIES) / Math.min(toCome, MOST_SHARES);
+    this.#triesKept = Math.max(0, this.#tries - share - extra * TRIES);
   }
 
   get integer(): Cpuset {

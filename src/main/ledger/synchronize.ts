@@ -115,13 +115,18 @@ export function rebuild(
   const usedByPool = toldInPool(draft);
   const withdrawing = withdrawingIn(draft);
   settle((entry) => keepClaim(draft, policy, entry, () => usedByPool));
+  let toCome = waiting.length;
+  const place = (entry: Entry, claim: Cpuset): void => {
+    draft.shareTries(toCome--);
+    placeOrPool(draft, policy, entry, recall, { claim, withdrawing });
+  };
   settle((entry) => {
     const claim = keptClaim(draft, policy, entry, () => usedByPool);
-    if (claim.isEmpty) return false;
-    placeOrPool(draft, policy, entry, recall, { claim, withdrawing });
-    return true;
+    if (!claim.isEmpty) place(entry, claim);
+    return !claim.isEmpty;
   });
-  for (const entry of waiting) placeOrPool(draft, policy, entry, recall, { withdrawing });
+  for (const entry of waiting) place(entry, Cpuset.EMPTY);
+  draft.shareTries(1);
   return read.filter(({ warnings }) => warnings.length > 0);
 }
 
