@@ -35,6 +35,7 @@ const connection = new PluginConnection(await dial(socket, new AbortController()
       Event.UPDATE_CONTAINER,
       Event.STOP_CONTAINER,
       Event.REMOVE_CONTAINER,
+      Event.STOP_POD_SANDBOX,
     ),
   }),
   synchronize: ({ more }) => ({ more, update: [] }),
@@ -51,6 +52,7 @@ const connection = new PluginConnection(await dial(socket, new AbortController()
     return { update: [] };
   },
   removeContainer: () => ({}),
+  stopPodSandbox: () => ({}),
   shutdown: () => ({}),
 });
 await connection.registerPlugin(

@@ -12,6 +12,7 @@ import {
   StateChangeEvent,
   StopContainerRequest,
   StopContainerResponse,
+  StopPodSandboxRequest,
   SynchronizeRequest,
   SynchronizeResponse,
   UpdateContainerRequest,
@@ -46,7 +47,7 @@ export const StopContainer = method('StopContainer', StopContainerRequest, StopC
 export const RemoveContainer = method('RemoveContainer', RemoveContainerRequest, Empty);
 export const StateChange = method('StateChange', StateChangeEvent, Empty);
 export const RunPodSandbox = method('RunPodSandbox', PodSandboxRequest, Empty);
-export const StopPodSandbox = method('StopPodSandbox', PodSandboxRequest, Empty);
+export const StopPodSandbox = method('StopPodSandbox', StopPodSandboxRequest, Empty);
 export const RemovePodSandbox = method('RemovePodSandbox', PodSandboxRequest, Empty);
 export const PostCreateContainer = method('PostCreateContainer', ContainerRequest, Empty);
 export const StartContainer = method('StartContainer', ContainerRequest, Empty);

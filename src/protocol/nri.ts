@@ -10,6 +10,7 @@ import type {
   StateChangeEvent,
   StopContainerRequest,
   StopContainerResponse,
+  StopPodSandboxRequest,
   SynchronizeRequest,
   SynchronizeResponse,
   UpdateContainerRequest,
@@ -73,6 +74,7 @@ export interface PluginHandlers {
   updateContainer(request: UpdateContainerRequest): Answer<UpdateContainerResponse>;
   stopContainer(request: StopContainerRequest): Answer<StopContainerResponse>;
   removeContainer(request: RemoveContainerRequest): Answer<Empty>;
+  stopPodSandbox(request: StopPodSandboxRequest): Answer<Empty>;
 }
 
 /** What a runtime does when the plugin calls it. */
@@ -124,7 +126,6 @@ const ACKNOWLEDGED = [
   'RunPodSandbox',
   'UpdatePodSandbox',
   'PostUpdatePodSandbox',
-  'StopPodSandbox',
   'RemovePodSandbox',
   'PostCreateContainer',
   'StartContainer',
@@ -146,13 +147,19 @@ function pluginMethods(handlers: PluginHandlers): ReadonlyMap<string, Method> {
     methods.serve(methods.UpdateContainer, (request) => handlers.updateContainer(request)),
     methods.serve(methods.StopContainer, (request) => handlers.stopContainer(request)),
     methods.serve(methods.RemoveContainer, (request) => handlers.removeContainer(request)),
+    methods.serve(methods.StopPodSandbox, (request) => handlers.stopPodSandbox(request)),
     methods.serve(methods.StateChange, (event) => handleStateChange(handlers, event)),
   ]);
 }
 
 /** Runtimes with NRI before 0.12 deliver events without an answer this way. */
-function handleStateChange(handlers: PluginHandlers, { event, container }: StateChangeEvent): Answer<Empty> {
+function handleStateChange(
+  handlers: PluginHandlers,
+  { event, pod, container }: StateChangeEvent,
+): Answer<Empty> {
   switch (event) {
+    case Event.STOP_POD_SANDBOX:
+      return handlers.stopPodSandbox({ pod });
     case Event.STOP_CONTAINER:
       return handlers.stopContainer({ container });
     case Event.REMOVE_CONTAINER:

@@ -28,6 +28,7 @@ function pluginOn(socket: ScriptedSocket): PluginConnection {
     stopContainer: async () => {
       throw new Error('refused');
     },
+    stopPodSandbox: () => ({}),
     removeContainer: () => ({}),
   });
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ProtocolError, StatusCode, TtrpcStatusError } from '../../src/protocol/errors.ts';
-import { type Container, CreateContainerRequest, Empty } from '../../src/protocol/generated/nri.js';
+import {
+  type Container,
+  CreateContainerRequest,
+  Empty,
+  StateChangeEvent,
+  StateChangeSubject,
+} from '../../src/protocol/generated/nri.js';
 import { Mux, PLUGIN_CHANNEL } from '../../src/protocol/mux.ts';
 import {
   ContainerState,
@@ -75,6 +81,7 @@ async function connected(
     updateContainer: record('updateContainer'),
     stopContainer: record('stopContainer'),
     removeContainer: record('removeContainer'),
+    stopPodSandbox: record('stopPodSandbox'),
     ...plugin,
   });
   const runtimeSide = new RuntimeConnection(right, {
@@ -182,10 +189,22 @@ test('removal and stop reach the same handler as calls of their own and as state
   await close();
 });
 
+test('the end of a pod reaches the same handler as a call of its own and as a state change', async (t) => {
+  const { runtime, calls, close } = await connected(t);
+  await runtime.stopPodSandbox({ pod }, TIMEOUT_MS);
+  const stateChange = [encode(StateChangeEvent, { event: 2 }), encode(StateChangeSubject, { pod })];
+  await runtime.call('StateChange', Buffer.concat(stateChange), TIMEOUT_MS);
+  assert.deepEqual(
+    calls.map(({ name }) => name),
+    ['stopPodSandbox', 'stopPodSandbox'],
+  );
+  for (const { request } of calls) assertHolds(request, { pod: { id: 'p1', uid: 'u1' } });
+  await close();
+});
+
 test('events nothing is done about are acknowledged in both styles of delivery', async (t) => {
   const { runtime, calls, close } = await connected(t);
   await runtime.runPodSandbox({ pod }, TIMEOUT_MS);
-  await runtime.stopPodSandbox({ pod }, TIMEOUT_MS);
   await runtime.removePodSandbox({ pod }, TIMEOUT_MS);
   await runtime.postCreateContainer({ pod, container }, TIMEOUT_MS);
   await runtime.startContainer({ pod, container }, TIMEOUT_MS);
@@ -194,7 +213,7 @@ test('events nothing is done about are acknowledged in both styles of delivery',
   for (const name of ['UpdatePodSandbox', 'PostUpdatePodSandbox', 'ValidateContainerAdjustment']) {
     assert.equal((await runtime.call(name, encode(Empty, {}), TIMEOUT_MS)).length, 0);
   }
-  for (const event of [1, 2, 3, 5, 6, 7, 9, 12, 13, 99]) {
+  for (const event of [1, 3, 5, 6, 7, 9, 12, 13, 99]) {
     await runtime.stateChange({ event, container }, TIMEOUT_MS);
   }
   assert.deepEqual(calls, []);

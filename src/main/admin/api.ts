@@ -150,7 +150,7 @@ export interface ContainerView {
 
 /** How long the events of the runtime took, from request to answer, in microseconds. Percentiles are upper bounds. */
 export interface EventView {
-  /** `configure`, `synchronize`, `create`, `update`, `stop`, `remove`. */
+  /** `configure`, `synchronize`, `create`, `update`, `stop`, `remove`, `stop-pod`. */
   readonly event: string;
   /** `answered`, `refused`, `late` or `failed`. */
   readonly outcome: string;

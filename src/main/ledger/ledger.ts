@@ -247,6 +247,16 @@ export class Ledger {
   }
 
   /**
+   * The sandbox of a pod was stopped, and with it everything that ran in it. Mostly nothing is left by then; but of a container that
+   * could not be created after it was placed, CRI-O tells nothing else. A pod can have a new sandbox, whose containers live on.
+   */
+  removePod({ id, uid }: Pick<PodFacts, 'id' | 'uid'>): void {
+    for (const container of this.#state.idsOfPod(uid)) {
+      if (this.#state.entries.get(container)?.pod.id === id) this.remove(container);
+    }
+  }
+
+  /**
    * Sends what is still different, with no event to carry it.
    *
    * @returns updates for the runtime; what becomes of them has to be told to `doubt`

@@ -10,6 +10,7 @@ import type {
   RemoveContainerRequest,
   StopContainerRequest,
   StopContainerResponse,
+  StopPodSandboxRequest,
   SynchronizeRequest,
   SynchronizeResponse,
   UpdateContainerRequest,
@@ -62,7 +63,7 @@ export interface SessionOptions {
   readonly onEvent?: (event: EventName, outcome: EventOutcome, ms: number) => void;
 }
 
-export type EventName = 'configure' | 'synchronize' | 'create' | 'update' | 'stop' | 'remove';
+export type EventName = 'configure' | 'synchronize' | 'create' | 'update' | 'stop' | 'remove' | 'stop-pod';
 
 /** How an event was answered; `late`: the answer could not wait for the decision; `failed`: a fault of ours. */
 export type EventOutcome = 'answered' | 'refused' | 'late' | 'failed';
@@ -79,6 +80,7 @@ export interface RuntimeFacts {
 
 /** Events that change who needs which CPUs. Every further one would cost each container a round trip. */
 const EVENTS = eventMask(
+  Event.STOP_POD_SANDBOX,
   Event.CREATE_CONTAINER,
   Event.UPDATE_CONTAINER,
   Event.STOP_CONTAINER,
@@ -206,6 +208,15 @@ export class Session implements PluginHandlers {
       return {};
     };
     return this.#turn('remove', remove, { late: remove });
+  }
+
+  stopPodSandbox({ pod }: StopPodSandboxRequest): Answer<Empty> {
+    if (pod === null) return {};
+    const remove = (ledger: Ledger): Empty => {
+      ledger.removePod(pod);
+      return {};
+    };
+    return this.#turn('stop-pod', remove, { late: remove });
   }
 
   shutdown(): Empty {

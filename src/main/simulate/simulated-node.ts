@@ -135,6 +135,7 @@ async function seat(runtime: EmbeddedRuntime, socket: string, residents: readonl
     updateContainer: nothing,
     stopContainer: nothing,
     removeContainer: nothing,
+    stopPodSandbox: nothing,
     shutdown: nothing,
   };
   await connect(runtime, socket, done.signal, () => seating);

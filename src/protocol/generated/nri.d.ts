@@ -99,7 +99,13 @@ export interface RemoveContainerRequest {
 }
 export const RemoveContainerRequest: MessageType<RemoveContainerRequest>;
 
-/** Request of RunPodSandbox, StopPodSandbox and RemovePodSandbox, which are three messages of one shape in the API. */
+export interface StopPodSandboxRequest {
+  readonly pod: PodReference | null;
+}
+export const StopPodSandboxRequest: MessageType<StopPodSandboxRequest>;
+
+/** Request of RunPodSandbox and RemovePodSandbox, which are two messages of one shape in the API, and what runtimes send as
+ * StopPodSandboxRequest. */
 export interface PodSandboxRequest {
   readonly pod: PodSandbox | null;
 }
@@ -117,6 +123,7 @@ export const ContainerRequest: MessageType<ContainerRequest>;
 export interface StateChangeEvent {
   /** An event number, see Event in nri.ts. */
   readonly event: number;
+  readonly pod: PodReference | null;
   readonly container: ContainerReference | null;
 }
 export const StateChangeEvent: MessageType<StateChangeEvent>;
@@ -146,6 +153,13 @@ export interface LinuxPodSandbox {
   readonly cgroupParent: string;
 }
 export const LinuxPodSandbox: MessageType<LinuxPodSandbox>;
+
+/** What is read of a pod that ends. */
+export interface PodReference {
+  readonly id: string;
+  readonly uid: string;
+}
+export const PodReference: MessageType<PodReference>;
 
 /** What is read of a container that ends. */
 export interface ContainerReference {

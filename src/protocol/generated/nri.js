@@ -1307,6 +1307,85 @@ export const RemoveContainerRequest = $root.RemoveContainerRequest = (() => {
     return RemoveContainerRequest;
 })();
 
+export const StopPodSandboxRequest = $root.StopPodSandboxRequest = (() => {
+
+    const StopPodSandboxRequest = function (properties) {
+        if (properties)
+            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                    this[keys[i]] = properties[keys[i]];
+    };
+
+    StopPodSandboxRequest.prototype.pod = null;
+
+    StopPodSandboxRequest.encode = function (message, writer, _depth) {
+        if (!writer)
+            writer = $Writer.create();
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $util.recursionLimit)
+            throw $Error("max depth exceeded");
+        if (message.pod != null && $Object.hasOwnProperty.call(message, "pod"))
+            $root.PodReference.encode(message.pod, writer.uint32(10).fork(), _depth + 1).ldelim();
+        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+            for (let i = 0; i < message.$unknowns.length; ++i)
+                writer.raw(message.$unknowns[i]);
+        return writer;
+    };
+
+    StopPodSandboxRequest.decode = function (reader, length, _end, _depth, _target) {
+        if (!(reader instanceof $Reader))
+            reader = $Reader.create(reader);
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $Reader.recursionLimit)
+            throw $Error("max depth exceeded");
+        let end, message, value;
+        if (length === $undefined)
+            end = reader.len;
+        else {
+            end = reader.pos + length;
+            if (end > reader.len)
+                throw $RangeError("index out of range");
+            length = reader.len;
+            reader.len = end;
+        }
+        message = _target || new $root.StopPodSandboxRequest();
+        while (reader.pos < end) {
+            let start = reader.pos;
+            let tag = reader.tag();
+            if (tag === _end) {
+                _end = $undefined;
+                break;
+            }
+            let wireType = tag & 7;
+            switch (tag >>>= 3) {
+            case 1: {
+                    if (wireType !== 2)
+                        break;
+                    message.pod = $root.PodReference.decode(reader, reader.size(), $undefined, _depth + 1, message.pod);
+                    continue;
+                }
+            }
+            reader.skipType(wireType, _depth, tag);
+            if (!reader.discardUnknown) {
+                $util.makeProp(message, "$unknowns", false);
+                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+            }
+        }
+        if (length !== $undefined) {
+            if (reader.pos !== end)
+                throw $RangeError("index out of range");
+            reader.len = length;
+        }
+        if (_end !== $undefined)
+            throw $Error("missing end group");
+        return message;
+    };
+
+    return StopPodSandboxRequest;
+})();
+
 export const PodSandboxRequest = $root.PodSandboxRequest = (() => {
 
     const PodSandboxRequest = function (properties) {
@@ -1484,6 +1563,7 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
     };
 
     StateChangeEvent.prototype.event = 0;
+    StateChangeEvent.prototype.pod = null;
     StateChangeEvent.prototype.container = null;
 
     StateChangeEvent.encode = function (message, writer, _depth) {
@@ -1495,6 +1575,8 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
             throw $Error("max depth exceeded");
         if (message.event != null && $Object.hasOwnProperty.call(message, "event") && message.event !== 0)
             writer.uint32(8).int32(message.event);
+        if (message.pod != null && $Object.hasOwnProperty.call(message, "pod"))
+            $root.PodReference.encode(message.pod, writer.uint32(18).fork(), _depth + 1).ldelim();
         if (message.container != null && $Object.hasOwnProperty.call(message, "container"))
             $root.ContainerReference.encode(message.container, writer.uint32(26).fork(), _depth + 1).ldelim();
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -1537,6 +1619,12 @@ export const StateChangeEvent = $root.StateChangeEvent = (() => {
                         message.event = value;
                     else
                         delete message.event;
+                    continue;
+                }
+            case 2: {
+                    if (wireType !== 2)
+                        break;
+                    message.pod = $root.PodReference.decode(reader, reader.size(), $undefined, _depth + 1, message.pod);
                     continue;
                 }
             case 3: {
@@ -1967,6 +2055,100 @@ export const LinuxPodSandbox = $root.LinuxPodSandbox = (() => {
     };
 
     return LinuxPodSandbox;
+})();
+
+export const PodReference = $root.PodReference = (() => {
+
+    const PodReference = function (properties) {
+        if (properties)
+            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                    this[keys[i]] = properties[keys[i]];
+    };
+
+    PodReference.prototype.id = "";
+    PodReference.prototype.uid = "";
+
+    PodReference.encode = function (message, writer, _depth) {
+        if (!writer)
+            writer = $Writer.create();
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $util.recursionLimit)
+            throw $Error("max depth exceeded");
+        if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+            writer.uint32(10).string(message.id);
+        if (message.uid != null && $Object.hasOwnProperty.call(message, "uid") && message.uid !== "")
+            writer.uint32(26).string(message.uid);
+        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+            for (let i = 0; i < message.$unknowns.length; ++i)
+                writer.raw(message.$unknowns[i]);
+        return writer;
+    };
+
+    PodReference.decode = function (reader, length, _end, _depth, _target) {
+        if (!(reader instanceof $Reader))
+            reader = $Reader.create(reader);
+        if (_depth === $undefined)
+            _depth = 0;
+        if (_depth > $Reader.recursionLimit)
+            throw $Error("max depth exceeded");
+        let end, message, value;
+        if (length === $undefined)
+            end = reader.len;
+        else {
+            end = reader.pos + length;
+            if (end > reader.len)
+                throw $RangeError("index out of range");
+            length = reader.len;
+            reader.len = end;
+        }
+        message = _target || new $root.PodReference();
+        while (reader.pos < end) {
+            let start = reader.pos;
+            let tag = reader.tag();
+            if (tag === _end) {
+                _end = $undefined;
+                break;
+            }
+            let wireType = tag & 7;
+            switch (tag >>>= 3) {
+            case 1: {
+                    if (wireType !== 2)
+                        break;
+                    if ((value = reader.stringVerify()).length)
+                        message.id = value;
+                    else
+                        delete message.id;
+                    continue;
+                }
+            case 3: {
+                    if (wireType !== 2)
+                        break;
+                    if ((value = reader.stringVerify()).length)
+                        message.uid = value;
+                    else
+                        delete message.uid;
+                    continue;
+                }
+            }
+            reader.skipType(wireType, _depth, tag);
+            if (!reader.discardUnknown) {
+                $util.makeProp(message, "$unknowns", false);
+                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+            }
+        }
+        if (length !== $undefined) {
+            if (reader.pos !== end)
+                throw $RangeError("index out of range");
+            reader.len = length;
+        }
+        if (_end !== $undefined)
+            throw $Error("missing end group");
+        return message;
+    };
+
+    return PodReference;
 })();
 
 export const ContainerReference = $root.ContainerReference = (() => {

@@ -12,6 +12,7 @@ import { type ConnectionOptions, stayConnected } from '../../../src/main/nri/con
 import { StatusCode, TtrpcStatusError } from '../../../src/protocol/errors.ts';
 import type { RegisterPluginRequest } from '../../../src/protocol/generated/nri.js';
 import { type PluginHandlers, RuntimeConnection } from '../../../src/protocol/nri.ts';
+import { until } from '../../e2e/harness/until.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -24,6 +25,7 @@ const NOTHING: PluginHandlers = {
   updateContainer: () => ({}),
   stopContainer: () => ({}),
   removeContainer: () => ({}),
+  stopPodSandbox: () => ({}),
 };
 
 interface Setup {
@@ -47,11 +49,7 @@ function setUp(t: TestContext, options: Partial<ConnectionOptions> = {}): Setup 
   const directory = mkdtempSync(join(tmpdir(), 'connection-'));
   const socketPath = join(directory, 'nri.sock');
   const log: string[] = [];
-  const lines = new EventEmitter();
-  const write = (line: string) => {
-    log.push(JSON.parse(line).msg);
-    lines.emit('line');
-  };
+  const write = (line: string) => log.push(JSON.parse(line).msg);
   const abort = new AbortController();
   const sessions: PluginHandlers[] = [];
   let attempts = 0;
@@ -81,9 +79,7 @@ function setUp(t: TestContext, options: Partial<ConnectionOptions> = {}): Setup 
     attempts: () => attempts,
     ended,
     stop: () => abort.abort(),
-    logged: async (pattern) => {
-      while (!log.some((line) => pattern.test(line))) await once(lines, 'line');
-    },
+    logged: (pattern) => until(`it logs ${pattern}`, () => log.some((line) => pattern.test(line))),
   };
 }
 
@@ -141,7 +137,7 @@ describe('a plugin', () => {
   test('waits for a runtime that is not there yet, and says so once', async (t) => {
     const { socketPath, log, logged, attempts } = setUp(t);
     await logged(/no NRI socket at .*nri\.sock/);
-    while (attempts() < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until('it has tried again', () => attempts() >= 3);
     const runtime = await listen(t, socketPath);
     await runtime.registered();
     assert.equal(log.filter((line) => line.includes('no NRI socket')).length, 1);
@@ -216,9 +212,10 @@ describe('a plugin', () => {
     const log = new Promise<Logger>((resolve) => {
       open = resolve;
     });
+    // What waits for it would otherwise never end.
+    t.after(() => open(pino({ enabled: false })));
     setUp(t, { socket, log });
     await runtime.registered();
-    open(pino({ enabled: false }));
   });
 });
 

@@ -7,7 +7,7 @@ import { list } from '../../../src/main/nri/listing.ts';
 import { EmbeddedRuntime } from '../../../src/main/runtime/runtime.ts';
 import { Cpuset } from '../../../src/placement/cpuset.ts';
 import { Event, eventMask, type PluginHandlers } from '../../../src/protocol/nri.ts';
-import { connectPlugin } from '../runtime/fake-plugin.ts';
+import { connectPlugin, TIMEOUT_MS } from '../runtime/fake-plugin.ts';
 
 const NAME = { pluginName: 'test', pluginIndex: '10' };
 
@@ -30,6 +30,7 @@ function listener() {
     updateContainer: () => assert.fail('it has asked for no such events'),
     stopContainer: () => assert.fail('it has asked for no such events'),
     removeContainer: () => assert.fail('it has asked for no such events'),
+    stopPodSandbox: () => assert.fail('it has asked for no such events'),
   };
   return { handlers, listed, containers: () => containers };
 }
@@ -48,7 +49,7 @@ async function start(t: TestContext) {
 test('A list comes on a connection of its own, while the other one goes on', async (t) => {
   const { runtime, socket } = await start(t);
   await connectPlugin(socket);
-  await runtime.whenReady(10_000);
+  await runtime.whenReady(TIMEOUT_MS);
   const pod = await runtime.runPod({ name: 'one', qos: 'burstable' });
   await runtime.createContainer(pod, { name: 'main' });
   const { handlers, listed, containers } = listener();

@@ -41,6 +41,11 @@ function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (
   return { promise, resolve };
 }
 
+/** Waits until the plugin has received all calls so far: this one comes behind them, and is answered at once. */
+async function received({ runtime }: Setup): Promise<void> {
+  await runtime.runPodSandbox({ pod: { id: 'p' } }, TIMEOUT_MS);
+}
+
 /** Waits until all turns of a mailbox have ended. */
 async function idle(mailbox: Mailbox): Promise<void> {
   await mailbox.run(() => {});
@@ -50,8 +55,9 @@ describe('Configure', () => {
   test('is answered with the events that are needed, and no others', async (t) => {
     const { runtime } = await setUp(t, { configure: 'never' });
     const { events } = await runtime.configure(CONTAINERD, TIMEOUT_MS);
-    const { CREATE_CONTAINER, UPDATE_CONTAINER, STOP_CONTAINER, REMOVE_CONTAINER } = Event;
-    assert.equal(events, eventMask(CREATE_CONTAINER, UPDATE_CONTAINER, STOP_CONTAINER, REMOVE_CONTAINER));
+    const { CREATE_CONTAINER, UPDATE_CONTAINER, STOP_CONTAINER, REMOVE_CONTAINER, STOP_POD_SANDBOX } = Event;
+    const needed = [CREATE_CONTAINER, UPDATE_CONTAINER, STOP_CONTAINER, REMOVE_CONTAINER, STOP_POD_SANDBOX];
+    assert.equal(events, eventMask(...needed));
   });
 
   test("hands on the runtime's configuration and what the runtime is", async (t) => {
@@ -279,6 +285,33 @@ describe('the end of a container', () => {
   });
 });
 
+describe('the end of a pod', () => {
+  test('frees the CPUs of a container that could not be created, of which nothing else is told', async (t) => {
+    const { runtime, ledger } = await setUp(t);
+    const db = told(integer('db', 2));
+    await runtime.createContainer(db, TIMEOUT_MS);
+    await runtime.createContainer(told(integer('web', 1)), TIMEOUT_MS);
+    await runtime.stopPodSandbox(db, TIMEOUT_MS);
+    assert.deepEqual([...ledger.entries.keys()], ['web']);
+    assert.equal(ledger.pool.size, 7);
+  });
+
+  test('leaves what runs in another sandbox of it', async (t) => {
+    const { runtime, ledger } = await setUp(t);
+    const db = told(integer('db', 2));
+    await runtime.createContainer(db, TIMEOUT_MS);
+    await runtime.stopPodSandbox({ pod: { ...db.pod, id: 'an earlier one' } }, TIMEOUT_MS);
+    assert.deepEqual([...ledger.entries.keys()], ['db']);
+  });
+
+  test('of something that was never seen is answered', async (t) => {
+    const { runtime } = await setUp(t);
+    await runtime.stopPodSandbox({ pod: { id: 'x', uid: 'y' } }, TIMEOUT_MS);
+    await runtime.stopPodSandbox({ pod: { id: '', uid: '' } }, TIMEOUT_MS);
+    await runtime.stopPodSandbox({}, TIMEOUT_MS);
+  });
+});
+
 test('events that were not asked for are answered', async (t) => {
   const { runtime } = await setUp(t);
   await runtime.runPodSandbox({ pod: { id: 'p' } }, TIMEOUT_MS);
@@ -367,10 +400,11 @@ describe('an event that cannot be decided in time', () => {
 
   test('is refused when its turn comes too late, although no timer has said so', async (t) => {
     let clock = 0;
-    const { runtime, mailbox, ledger } = await setUp(t, { now: () => clock });
+    const setup = await setUp(t, { now: () => clock });
+    const { runtime, mailbox, ledger } = setup;
     const end = occupy(mailbox);
     const call = runtime.createContainer(told(integer('db', 2)), TIMEOUT_MS);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await received(setup);
     clock = TIMEOUT_MS;
     end();
     await assert.rejects(call, /no time was left/);
@@ -401,18 +435,21 @@ describe('an event that cannot be decided in time', () => {
   });
 
   test('is decided when there is time', async (t) => {
-    const { runtime, mailbox } = await setUp(t);
+    const setup = await setUp(t);
+    const { runtime, mailbox } = setup;
     const end = occupy(mailbox);
     const call = runtime.createContainer(told(integer('db', 2)), TIMEOUT_MS);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await received(setup);
     end();
     assert.equal(adjusted(await call)?.cpus, '1-2');
   });
 
   test('frees the CPUs of a stopped container all the same', async (t) => {
-    const { runtime, mailbox, ledger } = await setUp(t, hasty);
+    const { runtime, mailbox, ledger } = await setUp(t);
     await runtime.createContainer(told(integer('a', 2)), TIMEOUT_MS);
     await runtime.createContainer(told(integer('b', 2)), TIMEOUT_MS);
+    // Not before: these two are to be decided in time.
+    await runtime.configure(hasty.configure, TIMEOUT_MS);
     const end = occupy(mailbox);
     const { update } = await runtime.stopContainer({ container: { id: 'a' } }, TIMEOUT_MS);
     await runtime.removeContainer({ container: { id: 'b' } }, TIMEOUT_MS);

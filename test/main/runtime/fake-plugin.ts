@@ -17,10 +17,13 @@ export interface FakePlugin {
 
 export type Script = Partial<PluginHandlers>;
 
+/** Of calls that are to be answered. */
+export const TIMEOUT_MS = 30_000;
+
 /** Connects a plugin and registers it. */
 export async function connectPlugin(socketPath: string, script: Script = {}): Promise<FakePlugin> {
   const plugin = await connectSilently(socketPath, script);
-  await plugin.connection.registerPlugin({ pluginName: 'fake', pluginIdx: '99' }, 1000);
+  await plugin.connection.registerPlugin({ pluginName: 'fake', pluginIdx: '99' }, TIMEOUT_MS);
   return plugin;
 }
 
@@ -60,6 +63,7 @@ export async function connectSilently(socketPath: string, script: Script = {}): 
       calls.push(`RemoveContainer ${nameOf(request.container)}`);
       return script.removeContainer?.(request) ?? {};
     },
+    stopPodSandbox: () => ({}),
   });
   return { connection, calls };
 }
