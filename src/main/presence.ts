@@ -39,7 +39,7 @@ const HARDLY_ANY_EVENT = eventMask(Event.REMOVE_POD_SANDBOX);
  * The moment to take over is while the runtime lists what it has: it does nothing else then, so no event falls between the
  * one that has decided before and us. The list comes on the connection for events, or on one more where that has had its
  * list long ago (we were started by the runtime), never gets one (containerd 1.7 does not list to those), or where runtimes
- * let events go by while a new connection is being added (NRI before 0.8).
+ * let events go by while a new connection is being added (all but containerd from 2.0 on).
  */
 export class Presence {
   readonly #parts: PresenceOptions;
@@ -169,8 +169,9 @@ export class Presence {
     });
   }
 
+  /** Runtimes with NRI 0.8 can hold creations back meanwhile. containerd does; CRI-O does not, up to 1.37 at least. */
   get #letsEventsGoBy(): boolean {
-    return !isAtLeast(this.#runtime?.nri, 0, 8, 0);
+    return this.#runtime?.name !== 'containerd' || !isAtLeast(this.#runtime.nri, 0, 8, 0);
   }
 
   async #listWhereDue(turn: AbortSignal): Promise<void> {

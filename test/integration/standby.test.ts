@@ -57,6 +57,32 @@ class Instance {
   }
 }
 
+describe('An instance on a runtime that may let events go by while it adds a plugin', () => {
+  for (const [runtimeName, runtimeVersion, nriVersion] of [
+    ['containerd', 'v1.7.24', ''],
+    ['cri-o', '1.36.3', '0.11.0'],
+  ] as const) {
+    it(`has it list once more, and again when what was being created is there: ${runtimeName} ${runtimeVersion}`, async (t) => {
+      const folder = temporaryFolder(t);
+      mkdirSync(join(folder, 'host'));
+      const parts = parseTopologySpec('1 package, 2 cores');
+      new SysfsTree(join(folder, 'host'), parts);
+      let lists = 0;
+      const runtime = await EmbeddedRuntime.start({
+        socketPath: join(folder, 'nri.sock'),
+        online: parts.online,
+        onEvent: ({ operation }) => {
+          if (operation === 'Synchronize') lists++;
+        },
+        ...{ runtimeName, runtimeVersion, nriVersion },
+      });
+      t.after(() => runtime.close());
+      new Instance(t, folder);
+      await until('it has listed three times', () => lists === 3);
+    });
+  }
+});
+
 describe('An instance beside one that is active', () => {
   it('is ready, says that it waits, leaves the runtime alone, and takes everything over when the other ends', async (t) => {
     const folder = temporaryFolder(t);
@@ -73,14 +99,16 @@ describe('An instance beside one that is active', () => {
     const synchronized = () => events.filter(({ operation }) => operation === 'Synchronize').length;
 
     const first = new Instance(t, folder);
-    await runtime.whenReady(30_000);
+    await runtime.whenReady(60_000);
     const pod = await runtime.runPod({ name: 'db', qos: 'guaranteed' });
     const { container } = await runtime.createContainer(pod, { name: 'main', cpus: { limit: 2 } });
     const cpus = () => `${runtime.container(container!.id).resources.cpus}`;
     const given = cpus();
 
     const second = new Instance(t, folder);
-    for (const path of ['healthz', 'readyz']) assert.equal((await second.ask(path)).status, 200, path);
+    for (const path of ['healthz', 'readyz']) {
+      await until(`${path} is well`, async () => (await second.ask(path)).status === 200);
+    }
     assert.match(await (await second.ask('metrics')).text(), /^nri_cpuset_active 0$/m);
     const waiting = await second.state();
     assert.equal(waiting.plugin.standby, true);
