@@ -7,22 +7,32 @@ const POLL_MS = 5000;
 const SETTLE_MS = 100;
 
 /**
- * Watches a configuration file or folder, and calls back when it may have changed. The kubelet changes a ConfigMap by
- * turning the link `..data` in the folder, which a watch on the file itself would not show; and file systems that send no
- * notifications are looked at every few seconds.
+ * Watches a configuration file or folder, and calls back when it may have changed; again only when that has ended. The
+ * kubelet changes a ConfigMap by turning the link `..data` in the folder, which a watch on the file itself would not show;
+ * and file systems that send no notifications are looked at every few seconds.
  *
  * @param since what `configVersion` said before the configuration was read
  * @returns ends the watch
  */
-export function watchConfig(path: string, since: string, onChange: () => void): () => void {
+export function watchConfig(path: string, since: string, onChange: () => unknown): () => void {
   let version = since;
   let settling: NodeJS.Timeout | undefined;
+  let isDue = false;
+  let isLooking = false;
   let isEnded = false;
+  // One after the other: what is read last is to be what was there last.
   const look = async (): Promise<void> => {
-    const now = await configVersion(path);
-    const isChanged = now !== version;
-    version = now;
-    if (isChanged && !isEnded) onChange();
+    isDue = true;
+    if (isLooking) return;
+    isLooking = true;
+    while (isDue && !isEnded) {
+      isDue = false;
+      const now = await configVersion(path);
+      if (now === version || isEnded) continue;
+      version = now;
+      await onChange();
+    }
+    isLooking = false;
   };
   const soon = (): void => {
     clearTimeout(settling);

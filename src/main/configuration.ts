@@ -65,11 +65,9 @@ export class Configuration {
     this.#noteRules();
     if (path === undefined) return;
     const { watchConfig } = await import('./config-watch.ts');
-    this.#endWatch = watchConfig(path, atStart.fileVersion, () => {
-      void this.#change('the configuration file changed', async () =>
-        rules.setFile(await settingsOfFile(path)),
-      );
-    });
+    this.#endWatch = watchConfig(path, atStart.fileVersion, () =>
+      this.#change('the configuration file changed', async () => rules.setFile(await settingsOfFile(path))),
+    );
   }
 
   /**

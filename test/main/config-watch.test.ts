@@ -83,6 +83,24 @@ describe('a watched configuration', () => {
     await until('it is noticed', () => changes === 1);
   });
 
+  it('that changes while it is read is read again, and after that', async (t) => {
+    const path = join(temporaryFolder(t), 'config.yaml');
+    writeFileSync(path, 'minSharedCpus: 1');
+    const calls: (() => void)[] = [];
+    const end = watchConfig(path, await configVersion(path), () => {
+      return new Promise<void>((resolve) => calls.push(resolve));
+    });
+    t.after(end);
+    writeFileSync(path, 'minSharedCpus: 22');
+    await until('it is noticed', () => calls.length === 1);
+    writeFileSync(path, 'minSharedCpus: 333');
+    await sleep(A_WHILE_MS);
+    assert.equal(calls.length, 1);
+    calls[0]!();
+    await until('it is noticed again', () => calls.length === 2);
+    calls[1]!();
+  });
+
   it('is left alone when nothing changes, other files do, or the watch has ended', async (t) => {
     const folder = temporaryFolder(t);
     const path = join(folder, 'config.yaml');
