@@ -31,6 +31,20 @@ export function whereabouts(entry: Entry): Cpuset | undefined {
   return entry.seen ?? entry.told.cpus;
 }
 
+/** What stands for the quota of a container that may have been lifted, or not. */
+export const ANY_QUOTA = 0;
+
+/** The quota that a container may run without because of what it was told, as far as it is known. */
+export function liftedQuota({ told, container }: Entry): number | undefined {
+  const { quota = 0 } = container.resources;
+  return quota > 0 && (told.quota === -1 || told.quota === ANY_QUOTA) ? quota : undefined;
+}
+
+/** Whether a container of the pool has to be looked at by itself: it was found elsewhere, or wants its quota back. */
+export function isApart(entry: Entry): boolean {
+  return entry.seen !== undefined || liftedQuota(entry) !== undefined;
+}
+
 export const UNTOLD: Told = { cpus: undefined, mems: undefined, quota: undefined };
 
 /** Whether the container owns CPUs (a placed annotated or integer one). */

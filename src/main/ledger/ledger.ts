@@ -22,6 +22,7 @@ import {
   rebuild,
   type Seen,
   toldByRuntime,
+  withOwnQuota,
 } from './synchronize.ts';
 import { type Decided, type Details, TurnLog, type TurnLogOptions } from './turn.ts';
 import {
@@ -31,6 +32,7 @@ import {
   isInPlace,
   tellDifferences,
   tellSelf,
+  vacatingIn,
 } from './updates.ts';
 
 export type { CreateAnswer } from './creation.ts';
@@ -145,7 +147,12 @@ export class Ledger {
       const running = [...byId].map(([id, seen]) => {
         const known = this.#state.entries.get(id);
         const told = toldByRuntime(seen.container, this.#policy, lists);
-        return { ...seen, told, seen: known?.seen, cpus: Cpuset.EMPTY, unplaced: known?.unplaced };
+        // CPUs that it was given since, and is not told of yet, are still its own: what it was told then was of the pool.
+        const isUntold =
+          known?.workload.kind === 'integer' && told.cpus !== undefined && known.told.cpus?.equals(told.cpus);
+        const cpus = isUntold ? known.cpus : Cpuset.EMPTY;
+        const container = withOwnQuota(seen.container, known);
+        return { ...seen, container, told, seen: known?.seen, cpus, unplaced: known?.unplaced };
       });
       const isReadAnew = ({ pod, container }: Seen) =>
         !isDeepStrictEqual(pod.annotations, this.#state.entries.get(container.id)?.pod.annotations);
@@ -210,7 +217,7 @@ export class Ledger {
         self: container.id,
         growsAlong: this.#growth.isCalm,
       });
-      const own = tellSelf(draft, this.#policy, draft.get(container.id)!);
+      const own = tellSelf(draft, this.#policy, draft.get(container.id)!, vacatingIn(draft));
       draft.commit();
       this.#hasReleased = true;
       return { answer: [...updates, own], details: { ...details, ...told(own), updates: updates.length } };

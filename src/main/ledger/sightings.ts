@@ -1,5 +1,5 @@
 import type { Cpuset } from '../../placement/cpuset.ts';
-import type { Entry } from './entry.ts';
+import { ANY_QUOTA, type Entry } from './entry.ts';
 import type { Draft } from './state.ts';
 import type { ContainerUpdate } from './updates.ts';
 
@@ -46,16 +46,22 @@ export function noteDoubts(
   for (const { id, cpus, mems, quota } of sent) {
     const entry = draft.get(id);
     if (entry === undefined) continue;
-    const isElsewhere = cpus !== undefined && (failed || !entry.told.cpus?.equals(cpus));
+    const { told } = entry;
+    const isElsewhere = cpus !== undefined && (failed || !told.cpus?.equals(cpus));
     // Nobody looks for memory nodes and quotas: what may not have arrived counts as not told.
-    const isUntold = failed && (mems !== undefined || quota !== undefined);
-    if (!isElsewhere && !isUntold) continue;
-    const told = {
-      cpus: entry.told.cpus,
-      mems: failed && mems !== undefined ? undefined : entry.told.mems,
-      quota: failed && quota !== undefined ? undefined : entry.told.quota,
-    };
-    draft.set({ ...entry, told, ...(isElsewhere && { seen: failed ? online : cpus }) });
+    const areMemsElsewhere = mems !== undefined && (failed || told.mems !== mems);
+    const isQuotaElsewhere = quota !== undefined && (failed || told.quota !== quota);
+    if (!isElsewhere && !areMemsElsewhere && !isQuotaElsewhere) continue;
+    const seen = isElsewhere ? (failed ? online : cpus) : entry.seen;
+    draft.set({
+      ...entry,
+      told: {
+        cpus: told.cpus,
+        mems: areMemsElsewhere ? undefined : told.mems,
+        quota: isQuotaElsewhere ? ANY_QUOTA : told.quota,
+      },
+      seen,
+    });
     hasChanged = true;
   }
   return hasChanged;

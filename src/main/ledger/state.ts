@@ -1,5 +1,5 @@
 import { Cpuset } from '../../placement/cpuset.ts';
-import { type Entry, forbiddenTo, isExclusive } from './entry.ts';
+import { type Entry, forbiddenTo, isApart, isExclusive, liftedQuota } from './entry.ts';
 import { PoolGroups, type PoolTerms } from './pool-groups.ts';
 
 /**
@@ -97,7 +97,7 @@ export class LedgerState {
     if (isExclusive(entry)) {
       if (entry.workload.kind === 'annotated') this.#countAnnotated(entry.cpus, 1);
       if (!this.#isInPlace(entry)) this.#unsettled.set(id, entry);
-    } else if (entry.seen !== undefined) {
+    } else if (isApart(entry)) {
       this.#unsettled.set(id, entry);
     } else {
       this.#poolGroups.add(entry);
@@ -134,6 +134,8 @@ interface Owned {
 export interface Alike extends PoolTerms {
   /** Where a container was found by looking, when that is not where it was told to be: then it is the only one. */
   readonly seen: Cpuset | undefined;
+  /** Whether it has to be told its quota, which was lifted: then it is the only one, too. */
+  readonly wantsQuota: boolean;
   readonly all: () => Iterable<Entry>;
 }
 
@@ -236,7 +238,7 @@ export class Draft {
     if (!isKnownOfPod(this.#base.entries.get(id)) && !isKnownOfPod(this.#changes.get(id)))
       this.#noteAdded(entry.pod.uid, id);
     this.#changes.set(id, entry);
-    if (isExclusive(entry) || entry.seen !== undefined) this.#others.set(id, entry);
+    if (isExclusive(entry) || isApart(entry)) this.#others.set(id, entry);
     else this.#poolGroups.add(entry);
     // Who is only told something keeps its CPUs: to take and give them again was a third of a turn that moves 320 containers.
     if (before?.cpus === entry.cpus && before.workload === entry.workload) return;
@@ -275,16 +277,17 @@ export class Draft {
     this.#base.poolGroups.forEach(({ told, forbidden, members }) => {
       const all = () => this.#unchanged(members);
       if (members.size > this.#changes.size || hasAny(all()))
-        visit({ told, forbidden, seen: undefined, all });
+        visit({ told, forbidden, seen: undefined, wantsQuota: false, all });
     });
     this.#poolGroups.forEach(({ told, forbidden, members }) => {
       // As they are now: what is done for one may change them all.
-      visit({ told, forbidden, seen: undefined, all: () => [...members.values()] });
+      visit({ told, forbidden, seen: undefined, wantsQuota: false, all: () => [...members.values()] });
     });
     this.#forEachOther((entry) => {
       if (isExclusive(entry)) return;
       const { told, workload, seen } = entry;
-      visit({ told: told.cpus, forbidden: forbiddenTo(workload), seen, all: () => [entry] });
+      const wantsQuota = liftedQuota(entry) !== undefined;
+      visit({ told: told.cpus, forbidden: forbiddenTo(workload), seen, wantsQuota, all: () => [entry] });
     });
   }
 

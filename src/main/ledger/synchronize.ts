@@ -74,6 +74,20 @@ export function toldByRuntime(container: ContainerFacts, policy: Policy, lists: 
   return { cpus: lists.get(cpus), mems: mems === '' ? undefined : mems, quota };
 }
 
+/**
+ * A container as the runtime lists it, but with its own quota, where we have lifted that: with the next list it would be forgotten,
+ * and could not be given back when `liftCpuQuota` is switched off.
+ *
+ * @param known what the ledger has of it
+ */
+export function withOwnQuota(listed: ContainerFacts, known: Entry | undefined): ContainerFacts {
+  if (listed.resources.quota !== -1 || known?.told.quota !== -1) return listed;
+  const { quota = 0, period, shares } = known.container.resources;
+  // What has changed while no event was seen is not what it was created with.
+  if (quota <= 0 || shares !== listed.resources.shares) return listed;
+  return { ...listed, resources: { ...listed.resources, quota, period } };
+}
+
 function readTold(cpus: string, policy: Policy): Cpuset | undefined {
   try {
     return parseCpuList(cpus, { max: policy.topology.maxCpuId });

@@ -1,6 +1,14 @@
 import { Cpuset } from '../../placement/cpuset.ts';
 import { memoryNodes } from '../../placement/memory.ts';
-import { type Entry, forbiddenTo, isExclusive, type Told, UNTOLD, whereabouts } from './entry.ts';
+import {
+  type Entry,
+  forbiddenTo,
+  isExclusive,
+  liftedQuota,
+  type Told,
+  UNTOLD,
+  whereabouts,
+} from './entry.ts';
 import { poolOf, poolShare } from './place.ts';
 import type { Policy } from './policy.ts';
 import type { PoolTerms } from './pool-groups.ts';
@@ -37,8 +45,7 @@ export function wanted(entry: Entry, pool: Cpuset, policy: Policy): Told {
 /** No quota for a container that owns CPUs, where that is set; otherwise its own one back, as far as it is known. */
 function wantedQuota(entry: Entry, policy: Policy): number | undefined {
   if (policy.liftCpuQuota && isExclusive(entry)) return -1;
-  const { quota = 0 } = entry.container.resources;
-  return entry.told.quota === -1 && quota > 0 ? quota : undefined;
+  return liftedQuota(entry);
 }
 
 /** The memory nodes of its CPUs; those it has while some of these are offline: going there and back would move its pages twice. */
@@ -89,12 +96,12 @@ function findDifferences(draft: Draft, policy: Policy): Found {
     if (!isInPlace(entry, policy)) moving.push(entry);
   });
   draft.forEachInPool((alike) => {
-    const { told, seen } = alike;
+    const { told, seen, wantsQuota } = alike;
     const want = wantedInPool(alike, pool);
-    if (want === undefined || (seen === undefined && told?.equals(want))) return;
+    if (want === undefined || (seen === undefined && !wantsQuota && told?.equals(want))) return;
     const now = (seen ?? told ?? online).intersect(online);
     // The kernel lets a container whose CPUs are all offline run anywhere.
-    const isMisplaced = seen !== undefined || now.isEmpty || !now.isSubsetOf(want);
+    const isMisplaced = seen !== undefined || wantsQuota || now.isEmpty || !now.isSubsetOf(want);
     if (isMisplaced) misplaced.push(alike);
     else if (told !== undefined) growing.push(alike);
   });
@@ -144,9 +151,20 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   return updates;
 }
 
-/** Puts the container that an event is about into the draft as told all that is wanted of it, and says what that is. */
-export function tellSelf(draft: Draft, policy: Policy, entry: Entry): ContainerUpdate {
-  const want = wanted(entry, poolOf(draft, policy), policy);
+/**
+ * Puts the container that an event is about into the draft as told all that is wanted of it, and says what that is.
+ *
+ * @param vacating CPUs that it is not told of yet if it runs in the pool, as others are still on them, unless there are no others
+ */
+export function tellSelf(
+  draft: Draft,
+  policy: Policy,
+  entry: Entry,
+  vacating: Cpuset = Cpuset.EMPTY,
+): ContainerUpdate {
+  const all = wanted(entry, poolOf(draft, policy), policy);
+  const left = isExclusive(entry) ? undefined : all.cpus?.minus(vacating);
+  const want = left === undefined || left.isEmpty ? all : { ...all, cpus: left };
   // Memory nodes that are left as they are stay what was told before.
   const told = { ...want, mems: want.mems ?? entry.told.mems };
   draft.set({ ...entry, told, seen: undefined, epoch: draft.epoch });
@@ -156,6 +174,15 @@ export function tellSelf(draft: Draft, policy: Policy, entry: Entry): ContainerU
     ...(want.mems !== undefined && { mems: want.mems }),
     ...(want.quota !== undefined && { quota: want.quota }),
   };
+}
+
+/** CPUs that containers with CPUs of their own are still on until they are told to leave them. */
+export function vacatingIn(draft: Draft): Cpuset {
+  const left: Cpuset[] = [];
+  draft.forEachUnsettledOwner((entry) => {
+    left.push((whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus));
+  });
+  return Cpuset.union(left);
 }
 
 /** Of the CPUs that a container may have, those it has already; all of them where that is none, or it is not in its place. */
@@ -182,7 +209,8 @@ interface Moving {
  * to CPUs that it is on and nobody else owns, and moves with a later answer. Placing leaves it such CPUs. Where none can because
  * cpusets were set behind our back, one has to go first all the same.
  *
- * @param last is told after all others: who waits for it, and who waits for those, moves with a later answer
+ * @param last is told after all others: who waits for it, and who waits for those, moves with a later answer, and a pinned one
+ *   that is where it goes withdraws
  */
 function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | undefined): readonly Moving[] {
   const ordered: Moving[] = [];
@@ -200,8 +228,8 @@ function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | und
     for (const entry of pending) if (!isBlocked(entry)) return entry;
     return undefined;
   };
-  const withdrawn = (): Moving | undefined => {
-    for (const entry of pending) {
+  const withdrawn = (among: Iterable<Entry>): Moving | undefined => {
+    for (const entry of among) {
       if (entry.workload.kind !== 'annotated') continue;
       const interim = whereabouts(entry)?.intersect(pool.union(entry.cpus));
       if (interim !== undefined && !interim.isEmpty) return { entry, interim };
@@ -210,9 +238,13 @@ function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | und
   };
   while (pending.size > 0) {
     const free = unblocked();
-    const next = free === undefined ? (withdrawn() ?? { entry: [...pending][0]! }) : { entry: free };
+    const next = free === undefined ? (withdrawn(pending) ?? { entry: [...pending][0]! }) : { entry: free };
     pending.delete(next.entry);
     ordered.push(next);
+  }
+  for (const entry of new Set(last && blockers.get(last))) {
+    const aside = later.has(entry) ? withdrawn([entry]) : undefined;
+    if (aside !== undefined) ordered.push(aside);
   }
   return ordered;
 }

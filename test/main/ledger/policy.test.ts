@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Config } from '../../../src/main/config.ts';
 import { ConfigError } from '../../../src/main/config-error.ts';
-import { annotated, cpuset, integer, nodeOf, policyOf, shared, shown } from './fixtures.ts';
+import type { Seen } from '../../../src/main/ledger/synchronize.ts';
+import { annotated, cpuset, integer, nodeOf, on, policyOf, shared, shown, wholeCpus } from './fixtures.ts';
 
 describe('reserved CPUs', () => {
   test('are never given to integer containers and stay in the pool', () => {
@@ -133,6 +134,18 @@ describe('the priority', () => {
     numa.create(integer('db', 4));
     assert.equal(numa.cpus('db'), '7,9-11');
   });
+
+  test('holds for what a container keeps that shrinks', () => {
+    for (const [priority, kept] of [
+      ['siblings', '2-3,7'],
+      ['numa', '7,9,11'],
+    ] as const) {
+      const shrunk = nodeOf('2 nodes, 3 cores each, SMT 2, siblings adjacent', { priority });
+      shrunk.synchronize(on('2-3,7,9,11', integer('db', 5)));
+      shrunk.update('db', wholeCpus(3));
+      assert.equal(shrunk.cpus('db'), kept);
+    }
+  });
 });
 
 describe('the memory policy', () => {
@@ -194,10 +207,66 @@ describe('lifting the CPU quota', () => {
     assert.equal(node.quota('db'), undefined);
   });
 
+  for (const cgroupParent of ['', '/kubepods/pod-of-db']) {
+    const below = cgroupParent === '' ? 'where that tells no QoS class' : `below ${cgroupParent}`;
+    const db = (): Seen => {
+      const { pod, container } = integer('db', 2);
+      return { pod: { ...pod, cgroupParent }, container };
+    };
+
+    test(`and giving it back with the next list leaves containers what they are, ${below}`, () => {
+      const node = nodeOf('8 cpus', { liftCpuQuota: true });
+      node.create(db());
+      const cpus = node.cpus('db');
+      node.ledger.changePolicy(policyOf('8 cpus'));
+      assert.deepEqual(shown(node.synchronize(...node.listing())), ['db quota 200000']);
+      assert.equal(node.entry('db').workload.kind, 'integer');
+      assert.equal(node.cpus('db'), cpus);
+    });
+
+    test(`does not make a list forget what is to be given back, ${below}`, () => {
+      const node = nodeOf('8 cpus', { liftCpuQuota: true });
+      node.create(db());
+      const cpus = node.cpus('db');
+      for (let lists = 0; lists < 2; lists++) assert.deepEqual(node.synchronize(...node.listing()), []);
+      node.ledger.changePolicy(policyOf('8 cpus'));
+      assert.deepEqual(shown(node.reconcile()), ['db quota 200000']);
+      assert.equal(node.entry('db').workload.kind, 'integer');
+      assert.equal(node.cpus('db'), cpus);
+    });
+  }
+
+  test('forgets the quota of a container that was resized while nobody saw it', () => {
+    const node = nodeOf('8 cpus', { liftCpuQuota: true });
+    node.create(integer('db', 2));
+    const [{ pod, container }] = node.listing() as [Seen];
+    const resources = { ...container.resources, shares: 3 * 1024 };
+    node.synchronize({ pod, container: { ...container, resources } });
+    assert.equal(node.ledger.entries.get('db')?.cpus.size, 3);
+    node.ledger.changePolicy(policyOf('8 cpus'));
+    assert.ok(node.reconcile().every(({ quota }) => quota === undefined));
+  });
+
   test('is not repeated when a container moves', () => {
     const node = nodeOf('4 cpus', { liftCpuQuota: true });
     node.create(integer('db', 1, { forbid: '0,3' }));
     assert.deepEqual(shown(node.create(annotated('io', '1')).updates), ['db 2']);
+  });
+
+  test('gives containers their own quota back when it is switched off', () => {
+    const node = nodeOf('8 cpus', { liftCpuQuota: true });
+    node.create(annotated('io', '7'), integer('db', 2));
+    assert.equal(node.quota('db'), -1);
+    node.ledger.changePolicy(policyOf('8 cpus'));
+    assert.deepEqual(shown(node.reconcile()), ['db quota 200000']);
+    assert.deepEqual(shown(node.reconcile()), []);
+  });
+
+  test('takes it from those that are running when it is switched on', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2), shared('web'));
+    node.ledger.changePolicy(policyOf('8 cpus', { liftCpuQuota: true }));
+    assert.deepEqual(shown(node.reconcile()), ['db quota -1']);
   });
 });
 

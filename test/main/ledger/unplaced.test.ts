@@ -54,6 +54,20 @@ describe('an unplaced container is tried again with the next creation', () => {
   });
 });
 
+test('an unplaced container keeps what it was given by a retry, though a list shows what it was told before', () => {
+  const node = nodeOf('4 cores, SMT 2, siblings adjacent');
+  node.create(annotated('io', '0,2'), integer('db', 2), integer('cache', 2), shared('web'));
+  node.synchronize(...node.listing(), integer('late', 2, { createdAt: 9 }));
+  assert.equal(node.cpus('late'), '1,3');
+  node.remove('db');
+  node.ledger.retry();
+  const given = `${node.entry('late').cpus}`;
+  assert.ok(['4-5', '6-7'].includes(given));
+  node.synchronize(...node.listing());
+  assert.equal(node.cpus('late'), given);
+  assert.equal(node.cpus('web'), '1,3');
+});
+
 test('of unplaced containers the oldest is tried first, whichever was seen first', () => {
   const node = nodeOf('4 cpus');
   node.create(integer('db', 3), shared('web'));
