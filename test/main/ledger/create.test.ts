@@ -283,3 +283,12 @@ describe('warnings about annotations', () => {
     assert.match(node.lastRecord.warnings?.[0] ?? '', /forbid-core-ids is ignored.*"0-x"/);
   });
 });
+
+test('containers of a pod whose names are not told do not replace each other', () => {
+  const node = nodeOf('8 cpus');
+  const [one, other] = ['one', 'other'].map((id) => integer('p', 2, { id, name: '' }));
+  node.ledger.create(one!.pod, one!.container);
+  const { adjustment } = node.ledger.create(other!.pod, other!.container);
+  assert.deepEqual([...node.ledger.entries.keys()], ['one', 'other']);
+  assert.equal(adjustment.cpus?.intersects(node.entry('one').cpus), false);
+});

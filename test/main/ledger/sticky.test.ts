@@ -130,14 +130,27 @@ describe("a pod's next container", () => {
     assert.equal(node.cpus('db'), '3-4');
   });
 
-  test('gets its own ones of before rather than those of another container', () => {
-    const node = nodeOf('16 cpus');
-    const pod = (name: string) => integer('db', 2, { id: name, name });
-    node.create(integer('first', 2), pod('a'), pod('b'));
-    for (const id of ['a', 'b', 'first']) node.stop(id);
-    node.create(pod('a'));
-    assert.equal(node.cpus('a'), '3-4');
+  test('gets the CPUs of its init container also when that one has ended long before', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('first', 2), integer('db', 2, { id: 'init', name: 'init' }));
+    node.stop('first');
+    node.stop('init');
+    node.clock += 1000 * MINUTE;
+    node.create(integer('db', 2));
+    assert.equal(node.cpus('db'), '3-4');
   });
+
+  for (const minutes of [0, 1000]) {
+    test(`gets its own ones of before rather than those of another container, after ${minutes} minutes`, () => {
+      const node = nodeOf('16 cpus');
+      const pod = (name: string) => integer('db', 2, { id: name, name });
+      node.create(integer('first', 2), pod('a'), pod('b'));
+      for (const id of ['a', 'b', 'first']) node.stop(id);
+      node.clock += minutes * MINUTE;
+      node.create(pod('a'));
+      assert.equal(node.cpus('a'), '3-4');
+    });
+  }
 });
 
 describe('the memory of CPUs', () => {
@@ -166,4 +179,13 @@ describe('the memory of CPUs', () => {
     node.create(integer('db', 2, { id: 'db.2' }));
     assert.equal(node.cpus('db.2'), '3-4');
   });
+});
+
+test('pods without uid do not get the CPUs of one another back', () => {
+  const node = nodeOf('8 cpus');
+  node.create(integer('first', 1), integer('a', 2, { uid: '' }));
+  node.stop('first');
+  node.stop('a');
+  node.create(integer('b', 2, { uid: '', name: 'other' }));
+  assert.equal(node.cpus('b'), '1-2');
 });

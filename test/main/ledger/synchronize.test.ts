@@ -346,3 +346,29 @@ describe('a container that was created before its pod was known', () => {
     assert.equal(node.entry('db').cpus.size, 2);
   });
 });
+
+test('a warning about an annotation names the container, also when many are listed', () => {
+  const node = nodeOf('4 cpus');
+  node.synchronize(shared('a', { forbid: 'x' }));
+  assert.match(node.lastRecord.warnings?.[0] ?? '', /^default\/a\/main: .*forbid-core-ids/);
+});
+
+test('what is wrong with annotations is said once, until they are others or are read by other rules', () => {
+  const node = nodeOf('4 cpus');
+  const warnings = () => node.lastRecord.warnings ?? [];
+  node.synchronize(shared('a', { forbid: 'x' }));
+  assert.equal(warnings().length, 1);
+  node.synchronize(...node.listing());
+  assert.equal(warnings().length, 0);
+  node.ledger.changePolicy(policyOf('4 cpus', { priority: 'numa' }));
+  assert.equal(warnings().length, 0);
+  node.synchronize(shared('a', { forbid: 'y' }));
+  assert.equal(warnings().length, 1);
+});
+
+test('a container that is listed twice counts once, as it was listed last', () => {
+  const { ledger } = nodeOf('8 cpus');
+  const updates = ledger.synchronize([on('1-2', integer('db', 2)), on('3-4', integer('db', 2))]);
+  assert.deepEqual(shown(updates), []);
+  assert.equal(String(ledger.entries.get('db')?.cpus), '3-4');
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { violations } from '../../../src/main/ledger/invariants.ts';
 import {
   annotated,
   containerOf,
@@ -251,6 +252,19 @@ describe('an update of a container that was never seen', () => {
     assert.deepEqual(updateUnseen(node, annotated('io', '1')), ['web 0,3', 'db 2', 'io 1 mems 0']);
   });
 
+  test('moves an integer one away also from where an annotated one runs already', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2));
+    assert.equal(node.cpus('db'), '1-2');
+    const { pod, container } = on('1-2', annotated('io', '1-2'));
+    const updates = node.ledger.update(pod, container, {});
+    assert.deepEqual(
+      updates.map(({ id }) => id),
+      ['db', 'io'],
+    );
+    assert.deepEqual(violations(node.ledger), []);
+  });
+
   test('puts a shared one into the pool', () => {
     const node = nodeOf('8 cpus');
     node.create(integer('db', 2));
@@ -305,5 +319,37 @@ describe('an unplaced container', () => {
     node.update('db', wholeCpus(1));
     node.create(shared('web'));
     assert.equal(node.entry('cache').cpus.size, 2);
+  });
+});
+
+describe('an update that says nothing of some resources', () => {
+  // Runtimes hand over the 0 that stands for that in the CRI.
+  const NOTHING = { quota: 0, period: 0, shares: 0, memoryLimit: 0 };
+
+  test('of memory alone leaves an integer container its CPUs', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2), shared('web'));
+    assert.deepEqual(shown(node.update('db', { ...NOTHING, memoryLimit: 1 << 29 })), ['db 1-2']);
+    assert.equal(node.entry('db').workload.kind, 'integer');
+  });
+
+  test('of the cpuset alone does, too', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2));
+    assert.deepEqual(shown(node.update('db', { ...NOTHING, cpus: '5' })), ['db 1-2']);
+  });
+
+  test('of CPUs alone resizes it', () => {
+    const node = nodeOf('8 cpus');
+    node.create(integer('db', 2));
+    node.update('db', { ...wholeCpus(3), memoryLimit: 0 });
+    assert.equal(node.cpus('db'), '1-3');
+  });
+
+  test('takes on an integer container that was never seen as one', () => {
+    const { ledger } = nodeOf('8 cpus');
+    const { pod, container } = on('1-2', integer('db', 2));
+    assert.deepEqual(shown(ledger.update(pod, container, NOTHING)), ['db 1-2']);
+    assert.equal(ledger.entries.get('db')?.workload.kind, 'integer');
   });
 });
