@@ -16,10 +16,12 @@ export function inTemporaryFolder<T>(use: (folder: string) => T): T {
   }
 }
 
-/** A new folder that is gone after the test. */
+/** A new folder that is gone after the test, and after all else that the test has registered for its end. */
 export function temporaryFolder(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-'));
-  context.after(() => rmSync(folder, { recursive: true }));
+  // What is registered for the end is done in the order in which it was. A process that goes on writing to the folder can keep
+  // it from being removed, and would then never be ended either: one that fails keeps all after it from being done.
+  context.after(() => context.after(() => rmSync(folder, { recursive: true })));
   return folder;
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { AdminClient } from '../../src/main/admin/client.ts';
 import { until } from '../e2e/harness/until.ts';
 import { swapConfigMap } from '../main/config-map.ts';
 import { cpuset, Node, NRI_VERSIONS } from './node.ts';
@@ -83,15 +84,18 @@ for (const [title, nriVersion] of Object.entries(NRI_VERSIONS)) {
       swap({ ...settings, reservedCpus: `${before}` });
       await until('the container is moved', () => !node.cpusOf(moved).intersects(before));
       assert.equal(warned(), expected, 'not on each connection');
-      swap({ ...settings, numaMemoryPolicy: 'strict' });
-      await until('the change is noticed', () => changes() === 2);
-      swap(settings);
-      await until('the change is noticed', () => changes() === 3);
-      assert.equal(warned(), 2 * expected);
-
-      function changes(): number {
-        return node.log.filter(({ msg }) => msg.startsWith('the configuration file changed')).length;
+      const client = new AdminClient(node.adminSocket);
+      for (const numaMemoryPolicy of ['strict', 'preferred']) {
+        swap({ ...settings, numaMemoryPolicy });
+        await until(`${numaMemoryPolicy} is in force`, async () => {
+          const state = await client.state().catch(() => undefined);
+          return state?.settings.numaMemoryPolicy === numaMemoryPolicy;
+        });
       }
+      // Behind all that was logged before.
+      swap({ ...settings, priority: 'fastest' });
+      await node.untilLogged(/fastest.*stays in force/);
+      assert.equal(warned(), 2 * expected);
     });
   });
 

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
@@ -18,7 +16,9 @@ import { Session } from '../../src/main/nri/session.ts';
 import { Cpuset } from '../../src/placement/cpuset.ts';
 import { checkPlan, comparePlans, type Plan } from '../../src/placement/plan.ts';
 import { defaultWorkers, Planner } from '../../src/workers/planner.ts';
+import { until } from '../e2e/harness/until.ts';
 import { policyOf } from '../main/ledger/fixtures.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import type { Created, RuntimeWorkerData } from './runtime.worker.ts';
 
 const TOPOLOGY = '2 packages, 4 nodes, 2 llcs, 32 cores, SMT 2';
@@ -48,13 +48,6 @@ function startWorker(name: string, data: object): Worker {
   return new Worker(program, { eval: true, workerData: data });
 }
 
-/** Asks a worker to end, and waits until it has. */
-async function endWorker(worker: Worker, message: string): Promise<void> {
-  const exited = once(worker, 'exit');
-  worker.postMessage(message);
-  await exited;
-}
-
 /** Of containers of the ledger, each one's first CPU. */
 function oneCpuOfEach(ledger: Ledger, count: number): Cpuset {
   const integers = [...ledger.entries.values()].filter(({ workload }) => workload.kind === 'integer');
@@ -65,7 +58,7 @@ function oneCpuOfEach(ledger: Ledger, count: number): Cpuset {
 
 describe('A pinned pod that 160 of 300 integer containers have to make way for, on 1024 CPUs', () => {
   it('is answered in time, and while the workers plan the plugin answers others', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'weka-cpuset-'));
+    const folder = temporaryFolder(t);
     const planner = new Planner({
       workers: defaultWorkers(),
       warm: false,
@@ -142,12 +135,10 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
     const runtime = startWorker('runtime', data);
     const poller = startWorker('poller', { socketPath: healthSocket });
     t.after(async () => {
-      await endWorker(poller, 'end');
+      await Promise.all([poller.terminate(), runtime.terminate()]);
       health.close();
       stop.abort();
-      await Promise.all([connected, planner.close(), endWorker(runtime, '')]);
-      // Last: the poller asks at the socket in it until it has ended.
-      rmSync(folder, { recursive: true });
+      await Promise.all([connected, planner.close()]);
     });
     await once(runtime, 'message');
     assert.equal(ledger.entries.size, SIZES.length);
@@ -157,7 +148,7 @@ describe('A pinned pod that 160 of 300 integer containers have to make way for, 
     for (let round = 0; round < ROUNDS || !isAnsweredMeanwhile(); round++) {
       const cpus = oneCpuOfEach(ledger, VICTIMS);
       const answersBefore = healthAnswers;
-      while (healthAnswers === answersBefore) await new Promise((resolve) => setTimeout(resolve, 5));
+      await until('the poller asks', () => healthAnswers > answersBefore);
       poller.postMessage('report');
       await once(poller, 'message');
 

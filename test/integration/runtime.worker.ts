@@ -21,22 +21,24 @@ export interface Created {
   readonly violations: readonly string[];
 }
 
+/** Of calls to the plugin. It has 2 s as a rule; on a busy machine it may not be run for so long. */
+const CALL_MS = 10_000;
+
 void serve(workerData as RuntimeWorkerData);
 
-/** Each message is a CPU list, for a pod that is pinned to it and removed again; an empty one ends the runtime. */
+/** Each message is a CPU list, for a pod that is pinned to it and removed again. */
 async function serve({ socketPath, cpus, sizes }: RuntimeWorkerData): Promise<void> {
-  const runtime = await EmbeddedRuntime.start({ socketPath, online: Cpuset.range(0, cpus - 1) });
-  await runtime.whenReady(30_000);
+  const runtime = await EmbeddedRuntime.start({
+    socketPath,
+    online: Cpuset.range(0, cpus - 1),
+    requestTimeoutMs: CALL_MS,
+  });
+  await runtime.whenReady(60_000);
   for (const [index, limit] of sizes.entries()) {
     const pod = await runtime.runPod({ name: `integer-${index}`, qos: 'guaranteed' });
     await runtime.createContainer(pod, { name: 'main', cpus: { limit } });
   }
   parentPort!.on('message', async (list: string) => {
-    if (list === '') {
-      await runtime.close();
-      parentPort!.close();
-      return;
-    }
     const pod = await runtime.runPod({ name: 'pinned', annotations: { 'weka.io/cores-ids': list } });
     const { plugin, ok, error, latencyMs, updates } = await runtime.createContainer(pod, { name: 'main' });
     await runtime.removePod(pod);

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { build } from 'esbuild';
 import { until } from '../e2e/harness/until.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 export interface ContenderOptions {
   readonly version?: string;
@@ -29,7 +29,7 @@ export class Contenders {
 
   /** The test's end kills all that it has started. */
   static async prepare(context: TestContext): Promise<Contenders> {
-    const place = mkdtempSync(join(tmpdir(), 'lease-'));
+    const place = temporaryFolder(context);
     const program = join(place, 'contender.mjs');
     await build({
       entryPoints: [join(import.meta.dirname, 'contender.ts')],
@@ -43,7 +43,6 @@ export class Contenders {
     context.after(async () => {
       await Promise.all(contenders.#started.map((contender) => contender.end('SIGKILL')));
       if (contenders.#isMounted) execFileSync('umount', [contenders.folder]);
-      rmSync(place, { recursive: true });
     });
     return contenders;
   }

@@ -19,27 +19,32 @@ test('Of many instances that come, stop and are killed at any moment, two are ne
       launched: random(3) === 0,
       connected: random(2) === 0,
     });
+  const isActive = ({ role }: Contender) => role === 'active';
   const all: Contender[] = [];
   let running = Array.from({ length: INSTANCES }, start);
   all.push(...running);
   for (let deaths = 0; deaths < DEATHS; deaths++) {
     await sleep(random(60));
-    // The active one half of the time, and any of them otherwise: also one that has only just begun.
-    const active = running.find(({ role }) => role === 'active');
-    const victim = (random(2) === 0 ? active : undefined) ?? running[random(running.length)]!;
+    // The active one half of the time, however long it takes until there is one, and any of them otherwise: also one that has
+    // only just begun.
+    const isForActive = random(2) === 0;
+    if (isForActive) await until('one is active', () => running.some(isActive));
+    const victim = (isForActive ? running.find(isActive) : undefined) ?? running[random(running.length)]!;
     const next = start();
     all.push(next);
     running = [...running.filter((contender) => contender !== victim), next];
     await victim.end(random(3) === 0 ? 'SIGTERM' : 'SIGKILL');
   }
-  const isActive = ({ role }: Contender) => role === 'active';
   await until('one is active', () => running.filter(isActive).length === 1);
   assert.deepEqual(
     all.flatMap(({ told }) => told.filter((line) => /two are active|no lease/.test(line))),
     [],
   );
   assert.ok(all.filter(({ told }) => told.includes('active')).length > DEATHS / 10);
-  assert.ok(readdirSync(contenders.folder).length < INSTANCES, 'what was left behind is cleared away');
+  await until(
+    'what was left behind is cleared away',
+    () => readdirSync(contenders.folder).length < INSTANCES,
+  );
 });
 
 test('On a full disk the lease that is held stays in force, and without one there is one active instance', async (t) => {

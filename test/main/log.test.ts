@@ -259,11 +259,11 @@ describe('trouble', () => {
     assert.equal(code, 0);
   });
 
-  test('a standard error stream that nobody reads does not hold up the program', async () => {
+  test('a standard error stream that nobody reads does not hold up the program', async (t) => {
     const body = `for (let i = 0; i < 5000; i++) logger.info('x'.repeat(1000)); console.log('still working');`;
     const child = spawn(process.execPath, program({}, body), { stdio: ['ignore', 'pipe', 'pipe'] });
+    t.after(() => child.kill('SIGKILL'));
     const [output] = await once(child.stdout, 'data');
     assert.equal(String(output), 'still working\n');
-    child.kill('SIGKILL');
   });
 });

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PATIENCE } from './patience.ts';
 
-const SECONDS = 15 * PATIENCE;
+/** Long: whoever waits in vain has failed, and whoever else runs on the machine may take most of it. */
+const SECONDS = Math.max(60, 15 * PATIENCE);
 
 /** Waits until `condition` holds; for what happens outside of any answer. @throws Error naming `what` after a while */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Mailbox } from '../../../src/main/actor.ts';
@@ -105,12 +105,21 @@ export class Scene {
   readonly plugin: Plugin;
   readonly server: AdminServer;
   readonly socketPath: string;
+  /** What listens there. */
+  readonly onSocket: Server;
   readonly port: number;
 
-  private constructor(plugin: Plugin, server: AdminServer, socketPath: string, port: number) {
+  private constructor(
+    plugin: Plugin,
+    server: AdminServer,
+    socketPath: string,
+    onSocket: Server,
+    port: number,
+  ) {
     this.plugin = plugin;
     this.server = server;
     this.socketPath = socketPath;
+    this.onSocket = onSocket;
     this.port = port;
   }
 
@@ -135,10 +144,11 @@ export class Scene {
       metrics?.close();
     });
     const socketPath = join(temporaryFolder(context), 'admin.sock');
-    await listenOnSocket(server.create(), socketPath);
+    const onSocket = server.create();
+    await listenOnSocket(onSocket, socketPath);
     const tcp = server.create('node.example').listen(0, '127.0.0.1');
     await once(tcp, 'listening');
-    return new Scene(plugin, server, socketPath, (tcp.address() as AddressInfo).port);
+    return new Scene(plugin, server, socketPath, onSocket, (tcp.address() as AddressInfo).port);
   }
 
   /** Asks over the unix socket. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../e2e/harness/until.ts';
 import { shared } from '../ledger/fixtures.ts';
 import { Scene } from './fixtures.ts';
@@ -141,8 +140,11 @@ describe('a reader that does not read', () => {
     const body = 'x'.repeat(size);
     const page = () => ({ body, type: 'text/plain' });
     const scene = await Scene.start(t, { page, answerTimeoutMs: ANSWER_TIMEOUT_MS });
-    const socket = await neverReading(t, scene, '/');
-    await sleep(2 * ANSWER_TIMEOUT_MS);
+    const [[served], socket] = await Promise.all([
+      once(scene.onSocket, 'connection') as Promise<[Socket]>,
+      neverReading(t, scene, '/'),
+    ]);
+    await closed(served);
     assert.equal((await scene.ask('/healthz')).status, 200);
     await closed(socket.resume());
     assert.ok(socket.bytesRead < size);

@@ -14,8 +14,11 @@ import type {
 import { Container as NriContainer } from '../../../src/protocol/generated/nri.js';
 import { ContainerState, Event, eventMask } from '../../../src/protocol/nri.ts';
 import { encode } from '../../../src/protocol/protobuf.ts';
-import { connectPlugin, connectSilently, give, move, type Script } from './fake-plugin.ts';
+import { connectPlugin, connectSilently, give, move, type Script, TIMEOUT_MS } from './fake-plugin.ts';
 import { setUp } from './setup.ts';
+
+/** Of calls of which one is not to be answered in time, and those before it are. */
+const SHORT_MS = 500;
 
 /** Gives containers CPUs by their names, and those it does not know none. */
 function byName(cpus: Readonly<Record<string, string>>): Script {
@@ -43,7 +46,7 @@ describe('connecting', () => {
       configuration: 'debug: true',
       runtimeVersion: 'v1.7.24',
       nriVersion: '0.11.0',
-      requestTimeoutMs: 1500,
+      requestTimeoutMs: 15_000,
     });
     await run('web', { annotations: { note: 'hello' } });
     let configure: ConfigureRequest | undefined;
@@ -65,7 +68,7 @@ describe('connecting', () => {
         runtimeName: 'containerd',
         runtimeVersion: 'v1.7.24',
         registrationTimeout: 5000,
-        requestTimeout: 1500,
+        requestTimeout: 15_000,
         NRIVersion: '0.11.0',
       },
     );
@@ -80,7 +83,7 @@ describe('connecting', () => {
     const elsewhere = createServer((socket) => runtime.adopt(socket)).listen(`${socketPath}-elsewhere`);
     t.after(() => elsewhere.close());
     const { connection, calls } = await connectPlugin(`${socketPath}-elsewhere`);
-    await runtime.whenReady(1000);
+    await runtime.whenReady(TIMEOUT_MS);
     await run('web');
     assert.ok(calls.includes('CreateContainer web'));
     await runtime.close();
@@ -99,7 +102,7 @@ describe('connecting', () => {
     const { socketPath } = await setUp(t);
     const { connection } = await connectSilently(socketPath);
     await assert.rejects(
-      connection.registerPlugin({ pluginName: 'fake', pluginIdx: '7' }, 1000),
+      connection.registerPlugin({ pluginName: 'fake', pluginIdx: '7' }, TIMEOUT_MS),
       /not a plugin's index and name: 7-fake/,
     );
   });
@@ -367,14 +370,21 @@ describe('creating a container', () => {
   });
 
   test('a late answer costs the plugin its connection, and the container goes without its adjustment', async (t) => {
-    const { connect, run, runtime } = await setUp(t, { requestTimeoutMs: 20 });
-    const plugin = await connect({ createContainer: () => sleep(100).then(() => give('0-3')) });
+    const { connect, run, runtime } = await setUp(t, { requestTimeoutMs: SHORT_MS });
+    let answer!: () => void;
+    const plugin = await connect({
+      createContainer: () =>
+        new Promise((resolve) => {
+          answer = () => resolve(give('0-3'));
+        }),
+    });
     const event = await run('job', { cpus: 4 });
+    answer();
     assert.equal(event.plugin, 'late');
     assert.equal(event.ok, true);
     assert.ok(event.container?.resources.cpus.isEmpty);
     await plugin.connection.closed;
-    assert.match(runtime.losses.join(), /CreateContainer was not answered within 20 ms/);
+    assert.match(runtime.losses.join(), /CreateContainer was not answered within 500 ms/);
     assert.equal(runtime.hasPlugin, false);
   });
 
@@ -498,7 +508,7 @@ describe('unsolicited updates', () => {
     const { connect, run, runtime } = await setUp(t);
     const { connection } = await connect();
     const web = idOf(await run('web'));
-    await connection.updateContainers({ update: [move(web, '4-15')] }, 1000);
+    await connection.updateContainers({ update: [move(web, '4-15')] }, TIMEOUT_MS);
     assert.equal(runtime.container(web).resources.cpus.toString(), '4-15');
   });
 
@@ -508,17 +518,17 @@ describe('unsolicited updates', () => {
     const [bad, good] = [idOf(await run('bad')), idOf(await run('good'))];
     const update = [move(bad, '99'), move(good, '4-15')];
     await assert.rejects(
-      connection.updateContainers({ update }, 1000),
+      connection.updateContainers({ update }, TIMEOUT_MS),
       /some containers could not be updated/,
     );
     assert.equal(runtime.container(good).resources.cpus.toString(), '4-15');
   });
 
   test('wait for the event in flight: a handler that awaits one is late', async (t) => {
-    const { connect, run } = await setUp(t, { requestTimeoutMs: 50 });
+    const { connect, run } = await setUp(t, { requestTimeoutMs: SHORT_MS });
     const plugin = await connect({
       createContainer: async () => {
-        await plugin.connection.updateContainers({ update: [] }, 1000);
+        await plugin.connection.updateContainers({ update: [] }, TIMEOUT_MS);
         return {};
       },
     });

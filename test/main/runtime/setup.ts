@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import type { RuntimeEvent } from '../../../src/main/runtime/events.ts';
 import { EmbeddedRuntime, type RuntimeOptions } from '../../../src/main/runtime/runtime.ts';
 import { Cpuset } from '../../../src/placement/cpuset.ts';
-import { connectPlugin, type FakePlugin, type Script } from './fake-plugin.ts';
+import { connectPlugin, type FakePlugin, type Script, TIMEOUT_MS } from './fake-plugin.ts';
 
 export interface Setup {
   readonly runtime: EmbeddedRuntime;
@@ -34,6 +34,7 @@ export async function setUp(context: TestContext, options: Partial<RuntimeOption
   const runtime = await EmbeddedRuntime.start({
     socketPath,
     online: Cpuset.range(0, 15),
+    requestTimeoutMs: TIMEOUT_MS,
     onEvent: (event) => {
       events.push(event);
       signals.emit(event.operation);
