@@ -54,8 +54,8 @@ describe('the pool that an unplaced container runs in', () => {
     node.create(integer('db', 2), shared('web'));
     node.ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1-2' }));
     assert.equal(`${node.entry('db').cpus}`, '3-4');
-    node.ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1-3' }));
-    assert.equal(`${node.entry('db').cpus}`, '4-5');
+    node.ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '4' }));
+    assert.ok(node.entry('db').cpus.has(3));
   });
 });
 

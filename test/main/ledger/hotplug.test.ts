@@ -56,7 +56,7 @@ describe('when CPUs go offline', () => {
     assert.equal(node.quota('db'), -1);
     node.ledger.changePolicy(without('2-3', '4 cpus', lifted));
     assert.match(node.entry('db').unplaced ?? '', /2 exclusive CPUs/);
-    assert.deepEqual(shown(node.ledger.reconcile()).sort(), ['db 0-1 quota 200000', 'web 0-1']);
+    assert.deepEqual(shown(node.ledger.reconcile()).toSorted(), ['db 0-1 quota 200000', 'web 0-1']);
   });
 
   test('a pinned container that has others left keeps its memory nodes', () => {

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { violations } from '../../../src/main/ledger/invariants.ts';
-import { annotated, cpuset, integer, nodeOf, on, policyOf, shared, shown, wholeCpus } from './fixtures.ts';
+import type { Seen } from '../../../src/main/ledger/synchronize.ts';
+import {
+  annotated,
+  cpuset,
+  integer,
+  type Node,
+  nodeOf,
+  on,
+  policyOf,
+  shared,
+  shown,
+  wholeCpus,
+} from './fixtures.ts';
 
 describe('the updates of an answer', () => {
   test('are none when nothing changes for anybody', () => {
@@ -157,5 +169,70 @@ describe('the updates of an answer', () => {
     assert.deepEqual(shown(node.update('db', wholeCpus(2))), ['db 3-4']);
     assert.equal(node.ledger.pool.toString(), '0-2,5-7');
     assert.equal(node.cpus('web'), '0,7');
+  });
+});
+
+test('an answer names a container once, also when it is told the CPUs that others grow from', () => {
+  const node = nodeOf('8 cpus', { reservedCpus: '1-2' });
+  const listed = [on('1-2', integer('m', 2)), on('0,5-7', shared('x')), on('0-7', shared('y'))];
+  const ids = node.ledger.synchronize(listed).map(({ id }) => id);
+  assert.deepEqual(ids, [...new Set(ids)]);
+});
+
+test('so does the answer to a stop', () => {
+  const { ledger } = nodeOf('8 cpus');
+  ledger.synchronize([
+    on('1-2', integer('m', 2)),
+    on('3-4', integer('gone', 2)),
+    on('0,5-7', integer('unplaced', 9)),
+    on('0,5-7', shared('drifted')),
+    on('0,5-7', shared('stopping')),
+  ]);
+  ledger.remove('gone');
+  ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1-2' }));
+  const { epoch } = ledger.entries.get('drifted')!;
+  ledger.observe([{ id: 'drifted', cpus: cpuset('0-7'), epoch }]);
+  const ids = ledger.stop('stopping').map(({ id }) => id);
+  assert.deepEqual(ids, [...new Set(ids)]);
+});
+
+describe('the answer to an update that comes when others are to move, and nobody was told yet', () => {
+  /** On CPUs 1 and 2 `db`, which has to leave CPU 1 for CPU 3. */
+  const beside = (other: Seen): Node => {
+    const node = nodeOf('8 cpus', { pinningNamespaces: [] });
+    node.synchronize(on('1-2', integer('db', 2)), other);
+    return node;
+  };
+
+  test('moves nobody to a CPU that the shared container it is about has yet to leave, nor that one to theirs', () => {
+    const { pod, container } = shared('web');
+    const { ledger } = beside({ pod, container });
+    ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1' }));
+    assert.equal(`${ledger.entries.get('db')?.cpus}`, '2-3');
+    assert.deepEqual(shown(ledger.update(pod, container, { shares: 256 })), ['web 0,4-7']);
+    assert.deepEqual(shown(ledger.reconcile()), ['db 2-3', 'web 0-1,4-7']);
+  });
+
+  test('moves nobody to a CPU that the integer container it is about has yet to leave', () => {
+    const node = beside(annotated('io', '1'));
+    assert.equal(node.cpus('io'), '0,3-7');
+    node.ledger.changePolicy(policyOf('8 cpus'));
+    assert.equal(`${node.entry('db').cpus}`, '2-3');
+    // It withdraws from where the other one goes.
+    assert.deepEqual(shown(node.update('db', wholeCpus(2))), ['io 0,4-7', 'db 2-3']);
+    assert.deepEqual(shown(node.reconcile()), ['io 1 mems 0']);
+  });
+
+  test('tells a shared container of a CPU that is being left only where nothing else can be left to it', () => {
+    const { pod, container } = shared('web', { forbid: '0,2-7' });
+    const { ledger } = beside({ pod, container });
+    ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1' }));
+    assert.deepEqual(shown(ledger.update(pod, container, { shares: 256 })), ['web 1']);
+  });
+
+  test('names one once that leaves for its own CPUs', () => {
+    const node = beside(annotated('io', '5'));
+    node.ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1' }));
+    assert.deepEqual(shown(node.update('db', wholeCpus(2))), ['io 5 mems 0', 'db 2-3']);
   });
 });
