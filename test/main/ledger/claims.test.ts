@@ -83,3 +83,11 @@ describe('a pinned container that is listed on its CPUs, which are all there are
     assert.equal(`${node.entry('io').cpus}`, '0-3');
   });
 });
+
+test('containers that ran in the pool, which is more than they ask for, leave it to the shared ones where others are free', () => {
+  const node = nodeOf('8 cpus');
+  const both = [integer('db', 1, { createdAt: 1 }), integer('cache', 1, { createdAt: 2 })];
+  node.synchronize(on('0,3', shared('web')), ...both.map((each) => on('0,3', each)));
+  assert.deepEqual([node.cpus('db'), node.cpus('cache')], ['1', '2']);
+  assert.equal(node.cpus('web'), '0,3-7');
+});
