@@ -12,6 +12,8 @@ import { fill, type Scenario } from '../../benchmarks/scenario.ts';
 import { register } from '../../benchmarks/scenarios/register.ts';
 import { SysfsTree } from '../../src/main/runtime/sysfs-tree.ts';
 import { comparePlans, type PlanCost } from '../../src/placement/plan.ts';
+import { readProcess } from '../e2e/harness/processes.ts';
+import { until } from '../e2e/harness/until.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const MAIN = join(import.meta.dirname, '../../benchmarks/main.ts');
@@ -60,8 +62,11 @@ test('a plugin that takes too long is stopped, and what was measured of it until
       await node.start();
       await node.endWarmUp();
       for (;;) {
-        const running = await node.run({ kind: 'shared' });
-        await node.end(running!);
+        // Enough to be looked at, also where the start of the plugin alone takes longer than all is to take.
+        for (let time = 0; time < 20; time++) {
+          const running = await node.run({ kind: 'shared' });
+          await node.end(running!);
+        }
         yield;
       }
     },
@@ -85,7 +90,11 @@ test('a plugin that dies while it is measured keeps its numbers, and the others 
       await node.endWarmUp();
       for (let time = 0; time < 5; time++) await node.run({ kind: 'shared' });
       yield;
-      if (existsSync(processId)) process.kill(Number(readFileSync(processId, 'utf8')), 'SIGKILL');
+      if (existsSync(processId)) {
+        const pid = Number(readFileSync(processId, 'utf8'));
+        process.kill(pid, 'SIGKILL');
+        await until('it is gone', () => readProcess(pid) === undefined);
+      }
       rmSync(processId, { force: true });
       yield 100;
       for (let time = 0; time < 5; time++) await node.run({ kind: 'shared' });

@@ -37,7 +37,7 @@ async function start(context: TestContext, command: readonly string[]): Promise<
     topology: '2 packages, 2 llcs, 16 cores, SMT 2',
     nriVersion: 'v0.12.1',
     program: (folder) => confined(folder, ...command),
-    flags: () => ['--reassignment', 'minContainers=3,workers=2,timeoutShare=0.8,msPerContainer=100'],
+    flags: () => ['--reassignment', 'minContainers=3,workers=2,timeoutShare=0.8,msPerContainer=1000'],
   });
   await node.untilLogged(/admin server is listening/);
   return node;

@@ -11,7 +11,7 @@ import { Sampler } from './sampler.ts';
 import { assertDisjoint, cpusOf } from './whereabouts.ts';
 
 describeOnEveryRelease('Running containers make way', (host) => {
-  test('several busy integer containers move to whole cores, never two on one CPU, and go on running', async () => {
+  test('several busy integer containers move to whole cores, never two on one CPU, and go on running', async (t) => {
     await host.plugin();
     const busy: Container[] = [];
     for (let i = 0; i < 3; i++) busy.push(await host.run(integer(2, { command: BUSY })));
@@ -19,7 +19,7 @@ describeOnEveryRelease('Running containers make way', (host) => {
     const requested = Cpuset.union(await cpusOf(busy));
     const pids = await Promise.all(busy.map(async (container) => (await container.inspect()).pid));
 
-    const sampler = new Sampler(pids);
+    const sampler = new Sampler(t, pids);
     const pinned = await host.run(annotated(`${requested}`));
     const places = await cpusOf(busy);
     // Where the kernel has let them run since, they do run.

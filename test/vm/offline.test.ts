@@ -62,6 +62,7 @@ describeOnEveryRelease('CPUs that go offline', (host) => {
     await assert.rejects(host.create(annotated(`${cpu}`)), /offline/);
 
     setOnline(t, cpu, true);
+    await until('the kernel lets it run there', async () => (await whereabouts(pinned)).cpus.equals(cpu));
     assert.deepEqual(await whereabouts(pinned), { cpus: cpu, mems: '1' });
     const next = await host.run(shared());
     assert.equal(await next.cpus(), allBut(cpu));
@@ -91,7 +92,10 @@ describeOnEveryRelease('CPUs that go offline', (host) => {
     const pooled = await host.run(shared());
     const node = NODES[3]!;
     setOnline(t, node, false);
-    assert.equal(`${(await whereabouts(pooled)).cpus}`, allBut(node));
+    await until(
+      'the kernel keeps it from there',
+      async () => `${(await whereabouts(pooled)).cpus}` === allBut(node),
+    );
     await until('the plugin notices', () => hasLogged(host, 'the CPUs of the host changed'));
     const exclusive = (await whereabouts(await host.run(integer(2)))).cpus;
     assert.ok(!exclusive.intersects(node));

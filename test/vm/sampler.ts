@@ -1,3 +1,4 @@
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cpuset } from '../../src/placement/cpuset.ts';
 import { cpuset } from '../e2e/harness/cpus.ts';
@@ -21,9 +22,13 @@ export class Sampler {
   #isEnding = false;
   readonly #end: Promise<void>;
 
-  constructor(pids: readonly number[]) {
+  /** Watches until `end` is called, or the test ends. */
+  constructor(context: TestContext, pids: readonly number[]) {
     this.#pids = pids;
     this.#end = this.#run();
+    context.after(() => {
+      this.#isEnding = true;
+    });
   }
 
   async #run(): Promise<void> {

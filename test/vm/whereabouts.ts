@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cpuset } from '../../src/placement/cpuset.ts';
+import { agreed } from '../e2e/harness/agreed.ts';
 import { cpuset } from '../e2e/harness/cpus.ts';
 import { cpusetFolder } from '../e2e/harness/kernel.ts';
 import type { Container } from '../e2e/harness/pods.ts';
@@ -13,20 +14,15 @@ export interface Whereabouts {
   readonly mems: string;
 }
 
-/** Asks the kernel in both ways it has. @throws if cgroup and process disagree */
+/** Asks the kernel in both ways it has. @throws if cgroup and process go on to disagree */
 export async function whereabouts(container: Container): Promise<Whereabouts> {
-  return whereaboutsOf((await container.inspect()).pid);
-}
-
-/** @throws if cgroup and process disagree */
-export function whereaboutsOf(pid: number): Whereabouts {
+  const { pid } = await container.inspect();
   const folder = cpusetFolder(pid);
-  const effective = ['cpus', 'mems'].map((what) => read(join(folder, `cpuset.${what}.effective`)));
-  assert.deepEqual(
+  const [cpus, mems] = await agreed(() => [
     ['Cpus', 'Mems'].map((what) => allowed(pid, what)),
-    effective,
-  );
-  return { cpus: cpuset(effective[0]!), mems: effective[1]! };
+    ['cpus', 'mems'].map((what) => read(join(folder, `cpuset.${what}.effective`))),
+  ]);
+  return { cpus: cpuset(cpus!), mems: mems! };
 }
 
 /** The CPUs that the kernel lets each of the containers use. */

@@ -5,6 +5,8 @@ import { PATIENCE } from './patience.ts';
 
 /** How many threads of a program of Go run at once, where that is to be less than there are CPUs. */
 const { GOMAXPROCS } = process.env;
+/** Longer than any takes to end, on a busy machine. */
+const END_MS = Math.max(60_000, 10_000 * PATIENCE);
 
 /** A program that runs beside the tests. Its output is appended to a log file. */
 export class BackgroundProcess {
@@ -46,6 +48,6 @@ export class BackgroundProcess {
     this.#ending = true;
     if (!this.isRunning) return;
     this.#process.kill(signal);
-    await once(this.#process, 'exit', { signal: AbortSignal.timeout(10_000 * PATIENCE) });
+    await once(this.#process, 'exit', { signal: AbortSignal.timeout(END_MS) });
   }
 }

@@ -1,6 +1,6 @@
-import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { agreed } from './agreed.ts';
 import { IMAGE } from './containerd.ts';
 import type { ContainerConfig, ContainerInfo, Cri, LinuxResources, Mount, PodConfig } from './cri.ts';
 import { type KernelView, kernelView } from './kernel.ts';
@@ -187,10 +187,12 @@ export class Container {
     return kernelView((await this.inspect()).pid);
   }
 
-  /** Where the kernel lets the running container run. @throws if its cgroup and its process disagree on that */
+  /** Where the kernel lets the running container run. @throws if its cgroup and its process go on to disagree on that */
   async cpus(): Promise<string> {
-    const { effectiveCpus, allowedCpus } = await this.kernel();
-    assert.equal(allowedCpus, effectiveCpus, 'Cpus_allowed_list of the process is the cpuset of its cgroup');
-    return allowedCpus;
+    const { pid } = await this.inspect();
+    return agreed(() => {
+      const { effectiveCpus, allowedCpus } = kernelView(pid);
+      return [allowedCpus, effectiveCpus];
+    });
   }
 }

@@ -17,10 +17,21 @@ interface Ended {
   readonly output: string;
 }
 
-/** Runs the demo; once its output holds `interruptAt`, sends SIGINT. */
-async function demo(flags: readonly string[], interruptAt?: string): Promise<Ended> {
+/** Loaded before the demo, this interrupts it when it comes to a part of its story: whoever reads that may be too late. */
+const interruptedAt = (title: string) =>
+  `data:text/javascript,${encodeURIComponent(`
+  const { stdout } = process;
+  const write = stdout.write.bind(stdout);
+  stdout.write = (text, ...more) => {
+    if (text.includes(${JSON.stringify(title)})) process.kill(process.pid, 'SIGINT');
+    return write(text, ...more);
+  };`)}`;
+
+/** Runs the demo, after these modules. */
+async function demo(flags: readonly string[], ...modules: readonly string[]): Promise<Ended> {
   const { PATH } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, 'demo', ...flags], {
+  const loaded = ['tsx', ...modules].flatMap((name) => ['--import', name]);
+  const child = spawn(process.execPath, [...loaded, SCRIPT, 'demo', ...flags], {
     env: { PATH, TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -28,7 +39,6 @@ async function demo(flags: readonly string[], interruptAt?: string): Promise<End
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
       output += chunk;
-      if (interruptAt !== undefined && output.includes(interruptAt)) child.kill('SIGINT');
     });
   }
   const [code] = await once(child, 'close');
@@ -74,7 +84,7 @@ test('a flag that is wrong is a bad use', async () => {
 });
 
 test('an interrupted demo cleans up', async () => {
-  const { code } = await demo([], 'A mixed workload');
-  assert.equal(code, 130);
+  const { code, output } = await demo([], interruptedAt('A mixed workload'));
+  assert.equal(code, 130, output);
   assert.deepEqual(leftovers(), []);
 });

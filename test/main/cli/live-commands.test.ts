@@ -28,7 +28,7 @@ before(async () => {
   await create('dpdk', undefined, { 'weka.io/cores-ids': '4,36' });
   await create('huge', 300);
 });
-after(() => plugin.close());
+after(() => plugin?.close());
 
 async function asked(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await plugin.ask(...args);

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { AdminClient } from '../../../src/main/admin/client.ts';
 import { EmbeddedRuntime } from '../../../src/main/runtime/runtime.ts';
 import { SysfsTree } from '../../../src/main/runtime/sysfs-tree.ts';
 import { parseTopologySpec } from '../../../src/placement/topology-spec.ts';
+import { until } from '../../e2e/harness/until.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../src/main/index.ts');
-const READY_MS = 20_000;
+/** A process that has to load TypeScript first, on a busy machine. */
+const READY_MS = 60_000;
 
 export interface Ended {
   readonly code: number | null;
@@ -55,7 +57,7 @@ export interface RunningPlugin {
   /** The same, with this text as its standard input. */
   try(input: string, ...args: readonly string[]): Promise<Ended>;
   /** Starts a command that goes on, and resolves once its output matches. */
-  watch(args: readonly string[], until: RegExp): Promise<Watched>;
+  watch(args: readonly string[], pattern: RegExp): Promise<Watched>;
   close(): Promise<void>;
 }
 
@@ -64,6 +66,8 @@ export interface Watched {
   until(pattern: RegExp): Promise<void>;
   /** Sends SIGINT and resolves to the exit code. */
   interrupt(): Promise<number | null>;
+  /** Ends it, if it has not ended. */
+  kill(): void;
 }
 
 export async function startPlugin(specification: string): Promise<RunningPlugin> {
@@ -77,25 +81,43 @@ export async function startPlugin(specification: string): Promise<RunningPlugin>
   const runtime = await EmbeddedRuntime.start({ socketPath, online: parts.online });
   const flags = ['--socket', socketPath, '--host-root', hostRoot, '--admin-socket', adminSocket];
   const plugin = startProgram(['run', ...flags]);
+  const exited = once(plugin, 'close');
   plugin.stderr!.resume();
-  await runtime.whenReady(READY_MS);
-  while (!existsSync(adminSocket)) await sleep(20);
+  const watching: Watched[] = [];
+  const close = async () => {
+    for (const watched of watching) watched.kill();
+    plugin.kill('SIGTERM');
+    const timer = setTimeout(() => plugin.kill('SIGKILL'), 10_000);
+    await exited;
+    clearTimeout(timer);
+    await runtime.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await runtime.whenReady(READY_MS);
+    const client = new AdminClient(adminSocket);
+    await until('the plugin can be asked', () =>
+      client.state().then(
+        () => true,
+        () => false,
+      ),
+    );
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     runtime,
     adminSocket,
     ask: (...args) => runProgram([...args, '--admin-socket', adminSocket]),
     try: (input, ...args) => runProgram([...args, '--admin-socket', adminSocket], input),
-    watch: async (args, until) => {
+    watch: async (args, pattern) => {
       const watched = watchProgram(startProgram([...args, '--admin-socket', adminSocket]));
-      await watched.until(until);
+      watching.push(watched);
+      await watched.until(pattern);
       return watched;
     },
-    close: async () => {
-      plugin.kill('SIGTERM');
-      await once(plugin, 'close');
-      await runtime.close();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 
@@ -106,23 +128,25 @@ function watchProgram(child: ChildProcess): Watched {
       output += chunk;
     });
   }
-  const closed = once(child, 'close');
+  let isClosed = false;
+  const closed = once(child, 'close').finally(() => {
+    isClosed = true;
+  });
   return {
     get output() {
       return output;
     },
-    until: async (pattern) => {
-      while (!pattern.test(output)) {
-        const [code] = (await Promise.race([once(child.stdout!, 'data'), closed])) as [unknown];
-        if (child.exitCode !== null && !pattern.test(output)) {
-          throw new Error(`ended with ${String(code)} before ${pattern}: ${output}`);
-        }
-      }
-    },
+    until: (pattern) =>
+      until(`the output matches ${pattern}`, () => {
+        // Not when it has exited: then some of its output may be still to come.
+        if (isClosed && !pattern.test(output)) throw new Error(`ended before ${pattern}: ${output}`);
+        return pattern.test(output);
+      }),
     interrupt: async () => {
       child.kill('SIGINT');
       const [code] = (await closed) as [number | null];
       return code;
     },
+    kill: () => void child.kill('SIGKILL'),
   };
 }
