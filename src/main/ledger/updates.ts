@@ -130,8 +130,7 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   // Those that are alike are told the same set, so that its text is made and encoded once.
   for (const alike of misplaced) {
     const want = wantedInPool(alike, pool)!;
-    const vacated = want.minus(vacating);
-    const cpus = vacated.isEmpty ? want : vacated;
+    const cpus = leftPart(alike, want, vacating);
     const told = options.growsAlong === false ? remainderOf(alike, cpus) : cpus;
     for (const entry of alike.all())
       if (entry !== self) tell(entry, { ...UNTOLD, cpus: told, quota: wantedQuota(entry, policy) });
@@ -154,7 +153,7 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
 /**
  * Puts the container that an event is about into the draft as told all that is wanted of it, and says what that is.
  *
- * @param vacating CPUs that it is not told of yet if it runs in the pool, as others are still on them, unless there are no others
+ * @param vacating CPUs that it is not told of yet if it runs in the pool, as others are still on them, where it has any other
  */
 export function tellSelf(
   draft: Draft,
@@ -163,8 +162,11 @@ export function tellSelf(
   vacating: Cpuset = Cpuset.EMPTY,
 ): ContainerUpdate {
   const all = wanted(entry, poolOf(draft, policy), policy);
-  const left = isExclusive(entry) ? undefined : all.cpus?.minus(vacating);
-  const want = left === undefined || left.isEmpty ? all : { ...all, cpus: left };
+  const { seen, told: before } = entry;
+  const want =
+    isExclusive(entry) || all.cpus === undefined
+      ? all
+      : { ...all, cpus: leftPart({ seen, told: before.cpus }, all.cpus, vacating) };
   // Memory nodes that are left as they are stay what was told before.
   const told = { ...want, mems: want.mems ?? entry.told.mems };
   draft.set({ ...entry, told, seen: undefined, epoch: draft.epoch });
@@ -185,8 +187,14 @@ export function vacatingIn(draft: Draft): Cpuset {
   return Cpuset.union(left);
 }
 
+/** Of the CPUs that a container of the pool may have, those that all others have left; where there are none, see `remainderOf`. */
+function leftPart(container: Pick<Alike, 'seen' | 'told'>, cpus: Cpuset, vacating: Cpuset): Cpuset {
+  const left = cpus.minus(vacating);
+  return left.isEmpty ? remainderOf(container, cpus) : left;
+}
+
 /** Of the CPUs that a container may have, those it has already; all of them where that is none, or it is not in its place. */
-function remainderOf({ seen, told }: Alike, cpus: Cpuset): Cpuset {
+function remainderOf({ seen, told }: Pick<Alike, 'seen' | 'told'>, cpus: Cpuset): Cpuset {
   const left = seen === undefined ? told?.intersect(cpus) : undefined;
   return left === undefined || left.isEmpty ? cpus : left;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { violations } from '../../../src/main/ledger/invariants.ts';
+import type { Ledger } from '../../../src/main/ledger/ledger.ts';
 import type { Seen } from '../../../src/main/ledger/synchronize.ts';
 import {
   annotated,
@@ -234,5 +235,26 @@ describe('the answer to an update that comes when others are to move, and nobody
     const node = beside(annotated('io', '5'));
     node.ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1' }));
     assert.deepEqual(shown(node.update('db', wholeCpus(2))), ['io 5 mems 0', 'db 2-3']);
+  });
+});
+
+describe('a container of the pool is not told of a CPU that is being left, where pinned ones are about to leave all others', () => {
+  /** A ledger in which `db` has to leave CPU 1 and `io` the pool, and nobody was told that. */
+  const unsettled = (): Ledger => {
+    const node = nodeOf('8 cpus', { pinningNamespaces: [] });
+    node.synchronize(on('1-2', integer('db', 2)), annotated('io', '5'), shared('web'));
+    assert.deepEqual([node.cpus('io'), node.cpus('web')], ['0,3-7', '0,3-7']);
+    node.ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1' }));
+    assert.equal(`${node.ledger.pool}`, '0-1,4,6-7');
+    return node.ledger;
+  };
+
+  test('with others', () => {
+    assert.deepEqual(shown(unsettled().reconcile()), ['web 0,4,6-7', 'io 5 mems 0', 'db 2-3']);
+  });
+
+  test('when it is updated', () => {
+    const { pod, container } = shared('web');
+    assert.deepEqual(shown(unsettled().update(pod, container, { shares: 256 })), ['web 0,4,6-7']);
   });
 });
