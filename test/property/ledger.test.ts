@@ -6,10 +6,11 @@ import { Journal } from '../../src/main/journal.ts';
 import { violations } from '../../src/main/ledger/invariants.ts';
 import { Ledger } from '../../src/main/ledger/ledger.ts';
 import { createPolicy, type Policy } from '../../src/main/ledger/policy.ts';
+import { parseCpuList } from '../../src/placement/cpulist.ts';
 import { Cpuset } from '../../src/placement/cpuset.ts';
 import { createTopology, type TopologyParts } from '../../src/placement/topology.ts';
 import { parseTopologySpec } from '../../src/placement/topology-spec.ts';
-import type { ContainerResources, PodFacts } from '../../src/placement/workload.ts';
+import type { ContainerFacts, ContainerResources, PodFacts } from '../../src/placement/workload.ts';
 import { ModelRuntime } from './model-runtime.ts';
 
 const HOSTS = [
@@ -27,12 +28,14 @@ type Step =
       readonly size: number;
       readonly first: number;
       readonly forbid: number | undefined;
+      /** Another container of the pod before, or the same one anew. */
       readonly again: boolean;
+      readonly name: 'main' | 'side';
     }
   | { readonly do: 'resize'; readonly which: number; readonly size: number }
   | { readonly do: 'stop' | 'remove'; readonly which: number }
   | { readonly do: 'synchronize' | 'restart' }
-  | { readonly do: 'hotplug'; readonly cpu: number }
+  | { readonly do: 'hotplug' | 'reserve'; readonly cpu: number; readonly isTold: boolean }
   | { readonly do: 'drift'; readonly which: number; readonly first: number; readonly size: number };
 
 const which = fc.nat(1000);
@@ -44,6 +47,7 @@ const creation = (how: 'create' | 'createUnseen') =>
     first: fc.nat(15),
     forbid: fc.option(fc.nat(15), { nil: undefined, freq: 3 }),
     again: fc.boolean(),
+    name: fc.constantFrom('main', 'main', 'side'),
   });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: creation('create') },
@@ -54,7 +58,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('stop', 'stop', 'stop', 'remove'), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('synchronize', 'restart') }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('hotplug'), cpu: fc.nat(15) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('hotplug', 'reserve'),
+      cpu: fc.nat(15),
+      isTold: fc.boolean(),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -68,12 +79,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const history = fc.record({
   host: fc.constantFrom(...HOSTS),
-  steps: fc.array(step, { maxLength: 40 }),
+  isolated: fc.constantFrom('', '', '1', '2-3'),
+  steps: fc.array(step, { maxLength: 40, size: 'max' }),
   config: fc.record({
     minSharedCpus: fc.nat(2),
     priority: fc.constantFrom('siblings', 'numa'),
     reservedCpus: fc.constantFrom('', '0', '1'),
     liftCpuQuota: fc.boolean(),
+    isolatedCpus: fc.constantFrom('exclude', 'prefer', 'ignore'),
     poolGrowth: fc.constantFrom({ rate: 20, burst: 40 }, { rate: 0, burst: 1 }),
   }),
 });
@@ -81,25 +94,27 @@ const history = fc.record({
 /** Somebody leaves out of a pinned container's set the CPU that is offline, which then comes back. */
 const WRITTEN_WITHOUT_ITS_OFFLINE_CPU: typeof history extends fc.Arbitrary<infer T> ? T : never = {
   host: '2 packages, 2 cores each, SMT 4',
+  isolated: '',
   steps: [
-    { do: 'create', kind: 'annotated', size: 2, first: 7, forbid: undefined, again: false },
-    { do: 'hotplug', cpu: 7 },
+    { do: 'create', kind: 'annotated', size: 2, first: 7, forbid: undefined, again: false, name: 'main' },
+    { do: 'hotplug', cpu: 7, isTold: true },
     { do: 'drift', which: 0, first: 7, size: 2 },
-    { do: 'hotplug', cpu: 7 },
+    { do: 'hotplug', cpu: 7, isTold: true },
   ],
   config: {
     minSharedCpus: 0,
     priority: 'siblings',
     reservedCpus: '',
     liftCpuQuota: false,
+    isolatedCpus: 'exclude',
     poolGrowth: { rate: 20, burst: 40 },
   },
 };
 
 test('every history keeps the invariants after each turn, and a refused request leaves no trace', () => {
   fc.assert(
-    fc.property(history, ({ host, steps, config }) => {
-      const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
+    fc.property(history, ({ host, isolated, steps, config }) => {
+      const run = new Run(host, isolated, config as Partial<typeof DEFAULT_CONFIG>);
       for (const each of steps) run.step(each);
     }),
     { numRuns: 1500, examples: [[WRITTEN_WITHOUT_ITS_OFFLINE_CPU]] },
@@ -108,9 +123,9 @@ test('every history keeps the invariants after each turn, and a refused request 
 
 test('the same history gives the same ledger', () => {
   fc.assert(
-    fc.property(history, ({ host, steps, config }) => {
+    fc.property(history, ({ host, isolated, steps, config }) => {
       const [one, two] = [0, 1].map(() => {
-        const run = new Run(host, config as Partial<typeof DEFAULT_CONFIG>);
+        const run = new Run(host, isolated, config as Partial<typeof DEFAULT_CONFIG>);
         for (const each of steps) run.step(each);
         return run.snapshot();
       });
@@ -123,18 +138,23 @@ test('the same history gives the same ledger', () => {
 /** Plays a history on a ledger and a model of a runtime, and checks both after each step. */
 class Run {
   readonly #host: TopologyParts;
-  readonly #config: typeof DEFAULT_CONFIG;
+  #config: typeof DEFAULT_CONFIG;
   #offline = Cpuset.EMPTY;
   #policy: Policy;
   readonly #runtime = new ModelRuntime();
   #ledger: Ledger;
   #clock = 0;
   #created = 0;
+  /** Somebody should be told what a change of the host has led to. */
+  #hasUntold = false;
+  readonly #pods = new Map<number, PodFacts>();
   /** Containers were created while no plugin was connected, and no synchronization has shown them yet. */
   #unseen = false;
 
-  constructor(host: string, config: Partial<typeof DEFAULT_CONFIG>) {
-    this.#host = parseTopologySpec(host);
+  constructor(host: string, isolated: string, config: Partial<typeof DEFAULT_CONFIG>) {
+    const { online, ...parts } = parseTopologySpec(host);
+    const cpus = parseCpuList(isolated, { max: 100, allowEmpty: true });
+    this.#host = { ...parts, online, isolated: cpus.intersect(online) };
     this.#config = { ...DEFAULT_CONFIG, ...config };
     this.#policy = createPolicy(createTopology(this.#host), this.#config);
     this.#ledger = this.#newLedger();
@@ -150,6 +170,8 @@ class Run {
 
   step(step: Step): void {
     this.#clock += 100;
+    // What an update finds untold is of interest, as it alone tells others no more than they have to be told for it.
+    if (this.#hasUntold && step.do !== 'resize' && !('isTold' in step)) this.#runtime.reconcile(this.#ledger);
     const before = this.snapshot();
     const ids = [...this.#runtime.running.keys()];
     const id = 'which' in step ? ids[step.which % Math.max(1, ids.length)] : undefined;
@@ -160,7 +182,7 @@ class Run {
         const pod = this.#pod(number, step);
         const container = {
           id: `${number}.${this.#clock}`,
-          name: 'main',
+          name: step.name,
           createdAt: this.#clock,
           resources: step.kind === 'integer' ? integer(step.size) : {},
         };
@@ -170,7 +192,7 @@ class Run {
         } else if (this.#runtime.create(this.#ledger, pod, container) === 'refused') {
           assert.deepEqual(this.snapshot(), before, 'a refused creation changes nothing');
         } else if (step.again) {
-          this.#dropSuperseded(pod, container.id);
+          this.#dropSuperseded(pod, container);
         }
         break;
       }
@@ -196,7 +218,10 @@ class Run {
         this.#unseen = false;
         break;
       case 'hotplug':
-        this.#hotplug(step.cpu % (this.#host.maxCpuId + 1));
+      case 'reserve':
+        this.#change(step.do, step.cpu % (this.#host.maxCpuId + 1));
+        if (step.isTold) this.#runtime.reconcile(this.#ledger);
+        else this.#hasUntold = true;
         break;
       case 'drift':
         if (id === undefined) break;
@@ -207,6 +232,9 @@ class Run {
         );
         this.#runtime.reconcile(this.#ledger);
     }
+    if (this.#hasUntold && step.do === 'resize') this.#runtime.reconcile(this.#ledger);
+    if (!('isTold' in step) || step.isTold) this.#hasUntold = false;
+    if (this.#hasUntold) return;
     this.#check();
     // A pinned container that had to withdraw for others to make way for it moves with the next answer.
     if (this.#ledger.differences().moving.length > 0) {
@@ -216,10 +244,12 @@ class Run {
     }
   }
 
-  /** Takes a CPU offline, or brings it back; the last one stays. */
-  #hotplug(cpu: number): void {
+  /** Takes a CPU offline, or brings it back; the last one stays. Or withholds it, and no other, from integer containers. */
+  #change(what: 'hotplug' | 'reserve', cpu: number): void {
     const toggled = Cpuset.from([cpu]);
-    const offline = this.#offline.has(cpu) ? this.#offline.minus(toggled) : this.#offline.union(toggled);
+    let offline = this.#offline;
+    if (what === 'hotplug') offline = offline.has(cpu) ? offline.minus(toggled) : offline.union(toggled);
+    else this.#config = { ...this.#config, reservedCpus: `${cpu}` };
     if (offline.size > this.#host.maxCpuId) return;
     this.#offline = offline;
     const left = (sets: readonly Cpuset[]) =>
@@ -239,14 +269,18 @@ class Run {
     );
     this.#ledger.changePolicy(this.#policy);
     this.#runtime.look(this.#ledger);
-    this.#runtime.reconcile(this.#ledger);
   }
 
   #restart(): void {
     const placed = [...this.#ledger.entries.values()].filter((entry) => !entry.cpus.isEmpty);
+    // One that runs in the pool, and in as many CPUs as it asks for, looks like one that owns these.
+    const isClear = ![...this.#ledger.entries.values()].some(
+      ({ workload, unplaced, told }) =>
+        unplaced !== undefined && workload.kind === 'integer' && told.cpus?.size === workload.count,
+    );
     this.#ledger = this.#newLedger();
     this.#runtime.synchronize(this.#ledger);
-    if (!this.#unseen) {
+    if (!this.#unseen && isClear) {
       for (const { container, cpus } of placed) {
         const now = this.#ledger.entries.get(container.id);
         assert.equal(String(now?.cpus), String(cpus), `a restart moves nobody, but ${container.id} moved`);
@@ -266,9 +300,11 @@ class Run {
   }
 
   #pod(number: number, step: Extract<Step, { kind: string }>): PodFacts {
+    const known = this.#pods.get(number);
+    if (known !== undefined) return known;
     const { maxCpuId } = this.#policy.topology;
     const first = Math.min(step.first, maxCpuId);
-    return {
+    const pod: PodFacts = {
       id: `pod${number}`,
       uid: `uid${number}`,
       name: `pod${number}`,
@@ -281,12 +317,15 @@ class Run {
         ...(step.forbid !== undefined && { 'weka.io/forbid-core-ids': `${step.forbid}-${step.forbid + 1}` }),
       },
     };
+    this.#pods.set(number, pod);
+    return pod;
   }
 
   /** A container that was created anew ends the older one of its name. */
-  #dropSuperseded(pod: PodFacts, id: string): void {
-    for (const [other, { pod: otherPod }] of this.#runtime.running) {
-      if (otherPod.uid === pod.uid && other !== id) this.#runtime.running.delete(other);
+  #dropSuperseded(pod: PodFacts, { id, name }: ContainerFacts): void {
+    for (const [other, { pod: otherPod, container }] of this.#runtime.running) {
+      if (otherPod.uid === pod.uid && container.name === name && other !== id)
+        this.#runtime.running.delete(other);
     }
   }
 

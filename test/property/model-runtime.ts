@@ -1,13 +1,24 @@
-import type { Entry } from '../../src/main/ledger/entry.ts';
+import { forbiddenTo } from '../../src/main/ledger/entry.ts';
 import type { ContainerUpdate, Ledger } from '../../src/main/ledger/ledger.ts';
+import { poolShare } from '../../src/main/ledger/place.ts';
 import { Refusal } from '../../src/main/ledger/refusal.ts';
 import { parseCpuList } from '../../src/placement/cpulist.ts';
-import type { Cpuset } from '../../src/placement/cpuset.ts';
-import type { ContainerFacts, ContainerResources, PodFacts } from '../../src/placement/workload.ts';
+import { Cpuset } from '../../src/placement/cpuset.ts';
+import type { ContainerFacts, ContainerResources, PodFacts, Workload } from '../../src/placement/workload.ts';
 
 interface Running {
   readonly pod: PodFacts;
   readonly container: ContainerFacts;
+}
+
+/** Where a container is, whether it has CPUs of its own, and whether it is on these. */
+interface Placed {
+  readonly id: string;
+  readonly kind: Workload['kind'];
+  readonly forbidden: Cpuset;
+  readonly cpus: Cpuset;
+  readonly hasOwn: boolean;
+  readonly isOnOwn: boolean;
 }
 
 /**
@@ -18,6 +29,8 @@ export class ModelRuntime {
   readonly running = new Map<string, Running>();
   /** Containers whose cpuset was set behind the plugin's back: telling them the same again is right. */
   readonly #drifted = new Set<string>();
+  /** Containers whose CPUs were their own when they were told them. */
+  readonly #owners = new Set<string>();
 
   create(ledger: Ledger, pod: PodFacts, container: ContainerFacts): 'created' | 'refused' {
     try {
@@ -89,6 +102,7 @@ export class ModelRuntime {
     const resources = { ...container.resources, cpus: cpus.toString() };
     this.running.set(id, { pod, container: { ...container, resources } });
     this.#drifted.add(id);
+    this.#owners.delete(id);
     this.look(ledger);
   }
 
@@ -118,50 +132,75 @@ export class ModelRuntime {
   }
 
   #applyAll(ledger: Ledger, updates: readonly ContainerUpdate[], self?: string): void {
+    const named = new Set<string>();
     for (const update of updates) {
       if (update.id === self) throw new Error('an update names the container that the event is about');
-      const { cpus, mems } = this.running.get(update.id)?.container.resources ?? {};
-      const changes = (update.cpus ?? cpus)?.toString() !== cpus || (update.mems ?? mems) !== mems;
-      if (!changes && update.quota === undefined && !this.#drifted.has(update.id))
+      if (named.has(update.id)) throw new Error(`an answer names ${update.id} twice`);
+      named.add(update.id);
+      const { cpus, mems, quota } = this.running.get(update.id)?.container.resources ?? {};
+      const changes =
+        (update.cpus ?? cpus)?.toString() !== cpus ||
+        (update.mems ?? mems) !== mems ||
+        (update.quota ?? quota) !== quota;
+      if (!changes && !this.#drifted.has(update.id))
         throw new Error(`update of ${update.id} changes nothing`);
       this.#apply(ledger, update);
     }
   }
 
   #apply(ledger: Ledger, update: ContainerUpdate): void {
-    const before = this.#overlaps(ledger);
+    const before = this.#overlaps(ledger, update.id);
     const found = this.running.get(update.id);
     if (found === undefined) throw new Error(`update of ${update.id}, which is not running`);
     if (update.cpus?.isEmpty) throw new Error('an empty cpuset means no change');
     const { pod, container } = found;
-    const { cpus, mems } = container.resources;
+    const { cpus, mems, quota } = container.resources;
     const resources = {
       ...container.resources,
       cpus: update.cpus?.toString() ?? cpus,
       mems: update.mems ?? mems,
+      quota: update.quota ?? quota,
     };
     this.running.set(update.id, { pod, container: { ...container, resources } });
-    for (const overlap of this.#overlaps(ledger)) {
-      if (!before.has(overlap)) throw new Error(`I6: after updating ${update.id}: ${overlap}`);
+    const isOwn = this.cpusOf(update.id)?.equals(ledger.entries.get(update.id)!.cpus) === true;
+    if (isOwn) this.#owners.add(update.id);
+    else this.#owners.delete(update.id);
+    for (const other of this.#overlaps(ledger, update.id)) {
+      if (!before.has(other)) throw new Error(`I6: ${update.id} is put where ${other} is`);
     }
   }
 
-  /** Pairs of containers that are on the same CPUs although one of them owns them. */
-  #overlaps(ledger: Ledger): Set<string> {
-    const exclusive: { readonly entry: Entry; readonly cpus: Cpuset }[] = [];
-    for (const id of this.running.keys()) {
-      const entry = ledger.entries.get(id);
-      const cpus = this.cpusOf(id);
-      if (entry !== undefined && cpus !== undefined && !entry.cpus.isEmpty) exclusive.push({ entry, cpus });
+  /**
+   * Who is on CPUs of a container although one of both owns them. Of those that run in the pool only where there is a CPU for
+   * them that nobody else is about to leave.
+   */
+  #overlaps(ledger: Ledger, id: string): ReadonlySet<string> {
+    const placed: Placed[] = [];
+    for (const each of this.running.keys()) {
+      const [entry, cpus] = [ledger.entries.get(each), this.cpusOf(each)];
+      if (entry === undefined || cpus === undefined) continue;
+      const hasOwn = !entry.cpus.isEmpty;
+      placed.push({
+        id: each,
+        kind: entry.workload.kind,
+        forbidden: forbiddenTo(entry.workload),
+        cpus,
+        hasOwn,
+        isOnOwn: hasOwn && this.#owners.has(each),
+      });
     }
-    const found = new Set<string>();
-    exclusive.forEach((a, position) => {
-      for (const b of exclusive.slice(position + 1)) {
-        if (a.entry.workload.kind === 'annotated' && b.entry.workload.kind === 'annotated') continue;
-        if (a.cpus.intersects(b.cpus))
-          found.add(`${a.entry.container.id} and ${b.entry.container.id} overlap`);
-      }
-    });
-    return found;
+    const inUse = Cpuset.union(placed.flatMap(({ hasOwn, cpus }) => (hasOwn ? [cpus] : [])));
+    const isKeptOff = (inPool: Placed, { isOnOwn }: Placed): boolean =>
+      isOnOwn && !poolShare(ledger.pool, inPool.forbidden).isSubsetOf(inUse);
+    const one = placed.find((each) => each.id === id);
+    const others = placed.filter(
+      (other) =>
+        one !== undefined &&
+        other !== one &&
+        !(one.kind === 'annotated' && other.kind === 'annotated') &&
+        ((one.hasOwn && other.hasOwn) || isKeptOff(one, other) || isKeptOff(other, one)) &&
+        one.cpus.intersects(other.cpus),
+    );
+    return new Set(others.map((other) => other.id));
   }
 }
