@@ -171,6 +171,14 @@ describe('a planner whose worker', () => {
     });
   });
 
+  it('is ready is not asked where there is too little time for an answer', async () => {
+    await withTrial({}, async (trial) => {
+      await untilReady(trial.planner, 1);
+      assert.equal(await trial.improve('none', 1), worst);
+      assert.equal(trial.tasks.at(-1), 0);
+    });
+  });
+
   it('is busy when it is closed closes all the same', async () => {
     const trial = new Trial();
     await untilReady(trial.planner, 1);
