@@ -16,6 +16,8 @@ import { PluginProcess } from './plugin-process.ts';
 
 /** A plugin that has not registered by then never will, on the slowest machine. */
 const READY_MS = 20_000;
+/** More than runtimes allow, for a machine that has little time for a demo. */
+const REQUEST_TIMEOUT_MS = 10_000;
 /** What a shell reports for a program that SIGINT ended. */
 const INTERRUPTED = 130;
 
@@ -38,7 +40,8 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
   let plugin: PluginProcess | undefined;
   const cleanUp = () => {
     plugin?.kill();
-    rmSync(directory, { recursive: true, force: true });
+    // Until the plugin is dead it may still write.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
   };
   const interrupt = () => process.exit(INTERRUPTED);
   process.on('exit', cleanUp).on('SIGINT', interrupt).on('SIGTERM', interrupt);
@@ -47,7 +50,8 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     const hostRoot = join(directory, 'host');
     mkdirSync(hostRoot);
     new SysfsTree(hostRoot, parts);
-    const runtime = await EmbeddedRuntime.start({ socketPath, online: topology.online });
+    const requestTimeoutMs = REQUEST_TIMEOUT_MS;
+    const runtime = await EmbeddedRuntime.start({ socketPath, online: topology.online, requestTimeoutMs });
     plugin = new PluginProcess(socketPath, hostRoot, directory);
     try {
       const code = await play(runtime, plugin, topology, colour);
