@@ -99,8 +99,9 @@ function readTold(cpus: string, policy: Policy): Cpuset | undefined {
 
 /**
  * Rebuilds an empty draft from the containers that the runtime lists (docs/placement.md, "Synchronization"): annotated
- * ones first, then integer ones that hold valid exclusive CPUs, then those whose size changed, then those in conflict
- * or without CPUs, oldest first in each group. What cannot be placed runs in the pool and is marked as unplaced.
+ * ones first (those that are on their CPUs, then the others), then integer ones that hold valid exclusive CPUs, then those
+ * whose size changed, then those in conflict or without CPUs, oldest first in each group. What cannot be placed runs in the
+ * pool and is marked as unplaced.
  *
  * @returns the containers with warnings about their annotations
  */
@@ -119,16 +120,29 @@ export function rebuild(
 
   // Containers of the pool come first because they own nothing: what is placed afterwards must leave them something.
   for (const entry of entries) if (entry.workload.kind === 'shared') toPool(draft, entry);
-  for (const entry of entries) if (entry.workload.kind === 'annotated') adopt(draft, policy, entry, recall);
+  // Pinned ones that are where they belong come next. Of some that is better judged when the owners of other CPUs are known.
+  const pinned = entries
+    .filter(({ workload }) => workload.kind === 'annotated')
+    .filter(
+      (entry) => mayBeUnplaced(entry, policy) || !keepClaim(draft, policy, entry, () => toldInPool(draft)),
+    );
 
   let waiting = entries.filter((entry) => entry.workload.kind === 'integer');
   const settle = (settled: (entry: Entry) => boolean): void => {
     waiting = waiting.filter((entry) => !settled(entry));
   };
   // Who keeps its claim changes nothing for the pool: looking through it once, not for each, saves a fifth of the time.
-  const usedByPool = toldInPool(draft);
+  let usedByPool = toldInPool(draft);
+  const keep = (entry: Entry): boolean => keepClaim(draft, policy, entry, () => usedByPool);
+  if (pinned.length > 0) {
+    // The others come before integer containers on their CPUs, and have to leave the pool something beside all others.
+    const asked = Cpuset.union(pinned.map(pinnedTo));
+    settle((entry) => claimOf(entry)?.intersects(asked) !== true && keep(entry));
+    for (const entry of pinned) adopt(draft, policy, entry, recall);
+    usedByPool = toldInPool(draft);
+  }
+  settle(keep);
   const withdrawing = withdrawingIn(draft);
-  settle((entry) => keepClaim(draft, policy, entry, () => usedByPool));
   let toCome = waiting.length;
   const place = (entry: Entry, claim: Cpuset): void => {
     draft.shareTries(toCome--);
@@ -213,6 +227,11 @@ function isOutside(entry: Entry): boolean {
   return workload.kind === 'annotated' && whereabouts(entry)?.intersects(workload.cpus) === false;
 }
 
+/** The CPUs that a container is pinned to. */
+function pinnedTo({ workload }: Entry): Cpuset {
+  return workload.kind === 'annotated' ? workload.cpus : Cpuset.EMPTY;
+}
+
 function toPool(draft: Draft, entry: Entry): void {
   draft.set({ ...entry, cpus: Cpuset.EMPTY });
 }
@@ -266,10 +285,14 @@ function claimOf(entry: Entry): Cpuset | undefined {
 function mayBePool(draft: Draft, policy: Policy, entry: Entry, usedByPool: () => Cpuset): boolean {
   const { told, workload } = entry;
   if (isExclusive(entry) || told.cpus === undefined) return false;
-  const isAll = isAllOfPool(draft, policy, told.cpus);
-  if (workload.kind === 'integer') return isAll || usedByPool().intersects(told.cpus);
-  // One that owned them was told memory nodes as well.
-  return isAll && policy.numaMemoryPolicy === 'strict' && told.mems === undefined;
+  if (workload.kind === 'integer')
+    return isAllOfPool(draft, policy, told.cpus) || usedByPool().intersects(told.cpus);
+  return mayBeUnplaced(entry, policy) && isAllOfPool(draft, policy, told.cpus);
+}
+
+/** Whether a pinned container may have had no CPUs of its own: one that had was told memory nodes as well. */
+function mayBeUnplaced(entry: Entry, policy: Policy): boolean {
+  return !isExclusive(entry) && policy.numaMemoryPolicy === 'strict' && entry.told.mems === undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Seen } from '../../../src/main/ledger/synchronize.ts';
 import {
   annotated,
   containerOf,
@@ -334,6 +335,27 @@ describe('a listed annotated container', () => {
     const node = nodeOf('4 cpus', {}, { online: cpuset('0-2'), offline: cpuset('3') });
     assert.deepEqual(shown(node.synchronize(on('2', annotated('io', '2-3')))), ['io 2-3 mems 0']);
     assert.equal(node.entry('io').unplaced, undefined);
+  });
+});
+
+describe('a pinned container that was created while nobody placed', () => {
+  test('does not get the last CPUs of the pool, and costs nobody its own, also after a restart', () => {
+    for (const reservedCpus of ['', '1']) {
+      let listing: readonly Seen[] = [on('0', integer('db', 1)), annotated('io', '1')];
+      for (let starts = 0; starts < 2; starts++) {
+        const node = nodeOf('2 cpus', { reservedCpus });
+        node.synchronize(...listing);
+        assert.equal(node.cpus('db'), '0');
+        assert.match(node.entry('io').unplaced ?? '', /minSharedCpus/);
+        listing = node.listing();
+      }
+    }
+  });
+
+  test('comes before an integer container on its CPUs, which is moved', () => {
+    const node = nodeOf('4 cpus');
+    node.synchronize(on('1', integer('db', 1)), on('2', integer('cache', 1)), annotated('io', '1'));
+    assert.deepEqual([node.cpus('io'), node.cpus('db'), node.cpus('cache')], ['1', '3', '2']);
   });
 });
 
