@@ -6,6 +6,8 @@ export interface Told {
   readonly cpus: Cpuset | undefined;
   readonly mems: string | undefined;
   readonly quota: number | undefined;
+  /** Whether the CPUs are to make way for others only, and its own are told with a later answer. */
+  readonly isInterim?: boolean;
 }
 
 /** One live container in the ledger. Immutable: a change makes a new entry. */

@@ -50,8 +50,7 @@ export function violations(ledger: LedgerView): readonly string[] {
     const { told } = entry;
     if (isExclusive(entry)) {
       // One that has to withdraw for others to make way for it is told its own CPUs with the next answer.
-      const hasWithdrawn =
-        entry.workload.kind === 'annotated' && told.cpus?.isSubsetOf(pool.union(entry.cpus));
+      const hasWithdrawn = told.isInterim === true && told.cpus?.isSubsetOf(pool.union(entry.cpus));
       if (!told.cpus?.equals(entry.cpus) && !hasWithdrawn)
         found.push(`${nameOf(entry)} has ${entry.cpus}, was told ${told.cpus}`);
       continue;

@@ -56,7 +56,7 @@ export function noteDoubts(
     draft.set({
       ...entry,
       told: {
-        cpus: told.cpus,
+        ...told,
         mems: areMemsElsewhere ? undefined : told.mems,
         quota: isQuotaElsewhere ? ANY_QUOTA : told.quota,
       },

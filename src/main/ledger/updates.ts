@@ -101,7 +101,10 @@ function findDifferences(draft: Draft, policy: Policy): Found {
     if (want === undefined || (seen === undefined && !wantsQuota && told?.equals(want))) return;
     const now = (seen ?? told ?? online).intersect(online);
     // The kernel lets a container whose CPUs are all offline run anywhere.
-    const isMisplaced = seen !== undefined || wantsQuota || now.isEmpty || !now.isSubsetOf(want);
+    const isOutside = now.isEmpty || !now.isSubsetOf(want);
+    // A CPU that is offline has an owner too, if a pinned one: it is to be nobody else's when it comes back.
+    const isOnOwned = told?.intersects(draft.reserved) === true;
+    const isMisplaced = seen !== undefined || wantsQuota || isOutside || isOnOwned;
     if (isMisplaced) misplaced.push(alike);
     else if (told !== undefined) growing.push(alike);
   });
@@ -123,8 +126,13 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   const updates: ContainerUpdate[] = [];
   const tell = (entry: Entry, want: Told): void => {
     updates.push(difference(entry, want));
-    const { cpus = entry.told.cpus, mems = entry.told.mems, quota = entry.told.quota } = want;
-    draft.set({ ...entry, told: { cpus, mems, quota }, seen: undefined, epoch: draft.epoch });
+    const {
+      cpus = entry.told.cpus,
+      mems = entry.told.mems,
+      quota = entry.told.quota,
+      isInterim = false,
+    } = want;
+    draft.set({ ...entry, told: { cpus, mems, quota, isInterim }, seen: undefined, epoch: draft.epoch });
   };
 
   // Those that are alike are told the same set, so that its text is made and encoded once.
@@ -136,7 +144,10 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
       if (entry !== self) tell(entry, { ...UNTOLD, cpus: told, quota: wantedQuota(entry, policy) });
   }
   for (const { entry, interim } of inMovingOrder(moving, pool, self))
-    tell(entry, interim === undefined ? wanted(entry, pool, policy) : { ...UNTOLD, cpus: interim });
+    tell(
+      entry,
+      interim === undefined ? wanted(entry, pool, policy) : { ...UNTOLD, cpus: interim, isInterim: true },
+    );
   const { takeGrowth } = options;
   if (takeGrowth !== undefined) {
     // Who has just been told to leave CPUs may by that be alike to those that grow; an answer may name a container only once.
@@ -213,12 +224,12 @@ interface Moving {
 
 /**
  * Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. Where they wait for one
- * another in a circle (a pinned one that ran in the pool, and those that make way for it into the pool), a pinned one withdraws
- * to CPUs that it is on and nobody else owns, and moves with a later answer. Placing leaves it such CPUs. Where none can because
- * cpusets were set behind our back, one has to go first all the same.
+ * another in a circle (a pinned one that ran in the pool, and those that make way for it into the pool; two that change places),
+ * one withdraws to CPUs that it is on and nobody else owns, and moves with a later answer; a pinned one if any can, for placing
+ * leaves it such CPUs. Where none can, mostly because cpusets were set behind our back, one has to go first all the same.
  *
- * @param last is told after all others: who waits for it, and who waits for those, moves with a later answer, and a pinned one
- *   that is where it goes withdraws
+ * @param last is told after all others: who waits for it, and who waits for those, moves with a later answer, and who is where
+ *   it goes withdraws
  */
 function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | undefined): readonly Moving[] {
   const ordered: Moving[] = [];
@@ -236,17 +247,17 @@ function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | und
     for (const entry of pending) if (!isBlocked(entry)) return entry;
     return undefined;
   };
-  const withdrawn = (among: Iterable<Entry>): Moving | undefined => {
-    for (const entry of among) {
-      if (entry.workload.kind !== 'annotated') continue;
-      const interim = whereabouts(entry)?.intersect(pool.union(entry.cpus));
-      if (interim !== undefined && !interim.isEmpty) return { entry, interim };
-    }
-    return undefined;
+  const withdrawn = (among: readonly Entry[]): Moving | undefined => {
+    const canBe = among.flatMap((entry) => {
+      const interim = whereabouts(entry)?.intersect(pool.union(entry.cpus)) ?? Cpuset.EMPTY;
+      return interim.isEmpty ? [] : [{ entry, interim }];
+    });
+    return canBe.find(({ entry }) => entry.workload.kind === 'annotated') ?? canBe[0];
   };
   while (pending.size > 0) {
     const free = unblocked();
-    const next = free === undefined ? (withdrawn(pending) ?? { entry: [...pending][0]! }) : { entry: free };
+    const next =
+      free === undefined ? (withdrawn([...pending]) ?? { entry: [...pending][0]! }) : { entry: free };
     pending.delete(next.entry);
     ordered.push(next);
   }

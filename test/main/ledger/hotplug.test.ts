@@ -71,6 +71,15 @@ describe('when CPUs go offline', () => {
   });
 });
 
+test('a shared container is told to leave a CPU that a pinned one owns also while that CPU is offline', () => {
+  const noGrowth = { poolGrowth: { rate: 0, burst: 0 } };
+  const { ledger } = nodeOf('4 cpus', { ...noGrowth, pinningNamespaces: [] });
+  ledger.synchronize([annotated('io', '3'), on('0-3', shared('web'))]);
+  ledger.changePolicy(policyOf('4 cpus', noGrowth));
+  ledger.changePolicy(without('3', '4 cpus', noGrowth));
+  assert.deepEqual(shown(ledger.reconcile()), ['web 0-2', 'io 3']);
+});
+
 describe('when CPUs are online again', () => {
   for (const minutes of [1, 1000]) {
     test(`an integer container that had to leave them is given them back, after ${minutes} minutes`, () => {

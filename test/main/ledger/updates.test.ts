@@ -258,3 +258,18 @@ describe('a container of the pool is not told of a CPU that is being left, where
     assert.deepEqual(shown(unsettled().update(pod, container, { shares: 256 })), ['web 0,4,6-7']);
   });
 });
+
+test('of two that change places one withdraws to CPUs it keeps, and is on all of its own with the next answer', () => {
+  const config = { minSharedCpus: 0, priority: 'numa', reservedCpus: '10' } as const;
+  const node = nodeOf('2 packages, 2 nodes each, 2 cores each, SMT 2', config);
+  node.synchronize(
+    on('0-1,6,8-9', integer('a', 5)),
+    on('14', integer('b', 1)),
+    on('7,15', integer('c', 2, { forbid: '12-13' })),
+    on('11', integer('d', 1)),
+    on('2-5', annotated('io', '2-5')),
+  );
+  assert.deepEqual(shown(node.create(annotated('pinned', '6-7')).updates), ['a 1,9', 'c 0,8']);
+  assert.equal(`${node.entry('a').cpus}`, '1,9,12-13,15');
+  assert.deepEqual(shown(node.reconcile()), ['a 1,9,12-13,15']);
+});
