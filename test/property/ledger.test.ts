@@ -278,10 +278,17 @@ class Run {
       ({ workload, unplaced, told }) =>
         unplaced !== undefined && workload.kind === 'integer' && told.cpus?.size === workload.count,
     );
+    // Pinned ones come first: one that had found no place may now take the CPUs of an integer one.
+    const awaited = Cpuset.union(
+      [...this.#ledger.entries.values()].flatMap(({ workload, unplaced }) =>
+        workload.kind === 'annotated' && unplaced !== undefined ? [workload.cpus] : [],
+      ),
+    );
     this.#ledger = this.#newLedger();
     this.#runtime.synchronize(this.#ledger);
     if (!this.#unseen && isClear) {
-      for (const { container, cpus } of placed) {
+      for (const { container, workload, cpus } of placed) {
+        if (workload.kind === 'integer' && cpus.intersects(awaited)) continue;
         const now = this.#ledger.entries.get(container.id);
         assert.equal(String(now?.cpus), String(cpus), `a restart moves nobody, but ${container.id} moved`);
       }

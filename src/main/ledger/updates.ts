@@ -164,7 +164,7 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
 /**
  * Puts the container that an event is about into the draft as told all that is wanted of it, and says what that is.
  *
- * @param vacating CPUs that it is not told of yet if it runs in the pool, as others are still on them, where it has any other
+ * @param vacating CPUs that it is not told of yet, as others are still on them, where it has any other
  */
 export function tellSelf(
   draft: Draft,
@@ -172,12 +172,7 @@ export function tellSelf(
   entry: Entry,
   vacating: Cpuset = Cpuset.EMPTY,
 ): ContainerUpdate {
-  const all = wanted(entry, poolOf(draft, policy), policy);
-  const { seen, told: before } = entry;
-  const want =
-    isExclusive(entry) || all.cpus === undefined
-      ? all
-      : { ...all, cpus: leftPart({ seen, told: before.cpus }, all.cpus, vacating) };
+  const want = asFarAsLeft(entry, wanted(entry, poolOf(draft, policy), policy), vacating);
   // Memory nodes that are left as they are stay what was told before.
   const told = { ...want, mems: want.mems ?? entry.told.mems };
   draft.set({ ...entry, told, seen: undefined, epoch: draft.epoch });
@@ -196,6 +191,19 @@ export function vacatingIn(draft: Draft): Cpuset {
     left.push((whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus));
   });
   return Cpuset.union(left);
+}
+
+/** What is wanted of a container, without CPUs that others are still on where it has any other. */
+function asFarAsLeft(entry: Entry, want: Told, vacating: Cpuset): Told {
+  if (want.cpus?.intersects(vacating) !== true) return want;
+  const { seen, told } = entry;
+  if (!isExclusive(entry)) return { ...want, cpus: leftPart({ seen, told: told.cpus }, want.cpus, vacating) };
+  const left = want.cpus.minus(vacating);
+  return left.isEmpty ? want : { ...want, cpus: left, isInterim: true };
+}
+
+function stillOn(containers: readonly Entry[]): Cpuset {
+  return Cpuset.union(containers.map((entry) => whereabouts(entry) ?? Cpuset.EMPTY));
 }
 
 /** Of the CPUs that a container of the pool may have, those that all others have left; where there are none, see `remainderOf`. */
@@ -225,8 +233,9 @@ interface Moving {
 /**
  * Exclusive containers so ordered that each moves to CPUs that no other one of them is still on. Where they wait for one
  * another in a circle (a pinned one that ran in the pool, and those that make way for it into the pool; two that change places),
- * one withdraws to CPUs that it is on and nobody else owns, and moves with a later answer; a pinned one if any can, for placing
- * leaves it such CPUs. Where none can, mostly because cpusets were set behind our back, one has to go first all the same.
+ * one withdraws to CPUs that it is on and nobody else owns, or to those of its own that nobody is on, and is given the rest with a
+ * later answer; a pinned one if any can, for placing leaves it such CPUs. Where none can, mostly because cpusets were set behind
+ * our back, one has to go first all the same.
  *
  * @param last is told after all others: who waits for it, and who waits for those, moves with a later answer, and who is where
  *   it goes withdraws
@@ -249,7 +258,8 @@ function inMovingOrder(moving: readonly Entry[], pool: Cpuset, last: Entry | und
   };
   const withdrawn = (among: readonly Entry[]): Moving | undefined => {
     const canBe = among.flatMap((entry) => {
-      const interim = whereabouts(entry)?.intersect(pool.union(entry.cpus)) ?? Cpuset.EMPTY;
+      const here = whereabouts(entry)?.intersect(pool.union(entry.cpus)) ?? Cpuset.EMPTY;
+      const interim = here.isEmpty ? entry.cpus.minus(stillOn(blockers.get(entry)!)) : here;
       return interim.isEmpty ? [] : [{ entry, interim }];
     });
     return canBe.find(({ entry }) => entry.workload.kind === 'annotated') ?? canBe[0];

@@ -273,3 +273,10 @@ test('of two that change places one withdraws to CPUs it keeps, and is on all of
   assert.equal(`${node.entry('a').cpus}`, '1,9,12-13,15');
   assert.deepEqual(shown(node.reconcile()), ['a 1,9,12-13,15']);
 });
+
+test('of two that change places and keep nothing one is given first what nobody is on', () => {
+  const node = nodeOf('4 cores, SMT 2', { minSharedCpus: 0 });
+  node.synchronize(on('1-2,5', integer('a', 3)), on('0,4', integer('b', 2, { forbid: '6-7' })));
+  assert.deepEqual(shown(node.create(annotated('pinned', '2-4')).updates), ['a 6-7', 'b 1,5']);
+  assert.deepEqual(shown(node.reconcile()), ['a 0,6-7']);
+});
