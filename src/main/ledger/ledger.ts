@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Cpuset } from '../../placement/cpuset.ts';
+import type { Cpuset } from '../../placement/cpuset.ts';
 import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
 import type { Topology } from '../../placement/topology.ts';
 import type { ContainerFacts, ContainerResources, PodFacts } from '../../placement/workload.ts';
@@ -15,14 +15,13 @@ import { noteDoubts, noteSightings, type Sighting } from './sightings.ts';
 import { type Draft, LedgerState } from './state.ts';
 import { StickyCpus } from './sticky.ts';
 import {
+  asListed,
   placeOrPool,
   type ReadLists,
   type Recall,
   type Running,
   rebuild,
   type Seen,
-  toldByRuntime,
-  withOwnQuota,
 } from './synchronize.ts';
 import { type Decided, type Details, TurnLog, type TurnLogOptions } from './turn.ts';
 import {
@@ -144,16 +143,9 @@ export class Ledger {
       const byId = new Map(listed.map((seen) => [seen.container.id, seen]));
       const unlisted = keepsUnlisted ? before.filter(({ container }) => !byId.has(container.id)) : [];
       const lists: ReadLists = new Map();
-      const running = [...byId].map(([id, seen]) => {
-        const known = this.#state.entries.get(id);
-        const told = toldByRuntime(seen.container, this.#policy, lists);
-        // CPUs that it was given since, and is not told of yet, are still its own: what it was told then was of the pool.
-        const isUntold =
-          known?.workload.kind === 'integer' && told.cpus !== undefined && known.told.cpus?.equals(told.cpus);
-        const cpus = isUntold ? known.cpus : Cpuset.EMPTY;
-        const container = withOwnQuota(seen.container, known);
-        return { ...seen, container, told, seen: known?.seen, cpus, unplaced: known?.unplaced };
-      });
+      const running = [...byId].map(([id, seen]) =>
+        asListed(seen, this.#state.entries.get(id), this.#policy, lists),
+      );
       const isReadAnew = ({ pod, container }: Seen) =>
         !isDeepStrictEqual(pod.annotations, this.#state.entries.get(container.id)?.pod.annotations);
       const warnings = this.#rebuild(draft, [...running, ...unlisted], isReadAnew);

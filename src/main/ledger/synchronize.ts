@@ -75,12 +75,28 @@ export function toldByRuntime(container: ContainerFacts, policy: Policy, lists: 
 }
 
 /**
+ * A container as the runtime lists it, with what else is known of it.
+ *
+ * @param known what the ledger has of it
+ * @param lists see `toldByRuntime`
+ */
+export function asListed(seen: Seen, known: Entry | undefined, policy: Policy, lists: ReadLists): Running {
+  const told = toldByRuntime(seen.container, policy, lists);
+  // CPUs that it was given since, and is not told of yet, are still its own: what it was told then was of the pool.
+  const isUntold =
+    known?.workload.kind === 'integer' && told.cpus !== undefined && known.told.cpus?.equals(told.cpus);
+  const cpus = isUntold ? known.cpus : Cpuset.EMPTY;
+  const container = withOwnQuota(seen.container, known);
+  return { ...seen, container, told, seen: known?.seen, cpus, unplaced: known?.unplaced };
+}
+
+/**
  * A container as the runtime lists it, but with its own quota, where we have lifted that: with the next list it would be forgotten,
  * and could not be given back when `liftCpuQuota` is switched off.
  *
  * @param known what the ledger has of it
  */
-export function withOwnQuota(listed: ContainerFacts, known: Entry | undefined): ContainerFacts {
+function withOwnQuota(listed: ContainerFacts, known: Entry | undefined): ContainerFacts {
   if (listed.resources.quota !== -1 || known?.told.quota !== -1) return listed;
   const { quota = 0, period, shares } = known.container.resources;
   // What has changed while no event was seen is not what it was created with.

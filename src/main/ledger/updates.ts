@@ -120,9 +120,7 @@ export function tellDifferences(draft: Draft, policy: Policy, options: UpdateOpt
   const { moving, misplaced, growing } = findDifferences(draft, policy);
   const self = options.self === undefined ? undefined : draft.get(options.self);
   // CPUs that somebody still runs on until its own update is applied: nobody may be told to use them before that.
-  const vacating = Cpuset.union(
-    moving.map((entry) => (whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus)),
-  );
+  const vacating = leftBy(moving);
   const updates: ContainerUpdate[] = [];
   const tell = (entry: Entry, want: Told): void => {
     updates.push(difference(entry, want));
@@ -186,11 +184,14 @@ export function tellSelf(
 
 /** CPUs that containers with CPUs of their own are still on until they are told to leave them. */
 export function vacatingIn(draft: Draft): Cpuset {
-  const left: Cpuset[] = [];
-  draft.forEachUnsettledOwner((entry) => {
-    left.push((whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus));
-  });
-  return Cpuset.union(left);
+  const owners: Entry[] = [];
+  draft.forEachUnsettledOwner((entry) => owners.push(entry));
+  return leftBy(owners);
+}
+
+/** The CPUs that owners of others are on. */
+function leftBy(owners: readonly Entry[]): Cpuset {
+  return Cpuset.union(owners.map((entry) => (whereabouts(entry) ?? Cpuset.EMPTY).minus(entry.cpus)));
 }
 
 /** What is wanted of a container, without CPUs that others are still on where it has any other. */
@@ -202,6 +203,7 @@ function asFarAsLeft(entry: Entry, want: Told, vacating: Cpuset): Told {
   return left.isEmpty ? want : { ...want, cpus: left, isInterim: true };
 }
 
+/** The CPUs that containers are on. */
 function stillOn(containers: readonly Entry[]): Cpuset {
   return Cpuset.union(containers.map((entry) => whereabouts(entry) ?? Cpuset.EMPTY));
 }
