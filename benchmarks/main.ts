@@ -13,6 +13,7 @@ import { asText, latencyTable, valueTable } from './report/tables.ts';
 import type { ScenarioResult } from './results.ts';
 import { runScenario } from './run-scenario.ts';
 import { churn } from './scenarios/churn.ts';
+import { first } from './scenarios/first.ts';
 import { reassign } from './scenarios/reassign.ts';
 import { register } from './scenarios/register.ts';
 import { resize } from './scenarios/resize.ts';
@@ -20,7 +21,7 @@ import { restart } from './scenarios/restart.ts';
 import { steady } from './scenarios/steady.ts';
 import { storm } from './scenarios/storm.ts';
 
-const SCENARIOS = [register, steady, reassign, storm, resize, restart, churn];
+const SCENARIOS = [register, first, steady, reassign, storm, resize, restart, churn];
 const DOCUMENT = resolve(import.meta.dirname, '../docs/performance.md');
 const RUNS = { quick: 3, full: 5 };
 

@@ -12,9 +12,10 @@ const PACKS = {
   serve: ['src/main/log.ts', 'node_modules/pino/pino.js', 'src/main/daemon.ts', 'src/main/admin/admin.ts'],
   /** Until events are answered, where there are settings. */
   settings: ['src/main/config.ts', 'src/main/config-watch.ts', 'src/main/config-file.ts'],
-  /** By a plugin that runs, when first asked. */
+  /** By a plugin that runs, when there is time or it is first asked. */
   later: [
     'src/main/admin/metrics.ts',
+    'src/main/rehearsal.ts',
     'src/main/lease/messages.ts',
     'src/main/lease/waiting.ts',
     'node_modules/piscina/dist/esm-wrapper.mjs',

@@ -257,7 +257,21 @@ export class Daemon {
   /** The runtime's list is answered: what could wait for that is done now. */
   #useIdleTime(): void {
     this.#startAdmin();
-    this.#warmingUp ??= warmUp();
+    this.#warmingUp ??= this.#warmUp();
+  }
+
+  /** Makes first events and plans nearly as fast as later ones, in steps between which the runtime is served. */
+  async #warmUp(): Promise<void> {
+    for (let step = 0; step < FIRST_PLAN_STEPS; step++) {
+      await sleep(WARM_UP_PAUSE_MS, undefined, { ref: false });
+      warmUpFirstPlan(step);
+    }
+    try {
+      const { rehearse } = await import('./rehearsal.ts');
+      await rehearse(this.#configuration.policy, () => this.#isClosed);
+    } catch (error) {
+      this.#parts.log.logger.warn({ err: error }, 'first events will take longer: rehearsing them failed');
+    }
   }
 
   #startAdmin(): void {
@@ -323,12 +337,4 @@ function randomDigits(count: number): string {
   return Math.floor(Math.random() * 16 ** count)
     .toString(16)
     .padStart(count, '0');
-}
-
-/** Makes the first large reassignment nearly as fast as later ones, in steps between which the runtime is served. */
-async function warmUp(): Promise<void> {
-  for (let step = 0; step < FIRST_PLAN_STEPS; step++) {
-    await sleep(WARM_UP_PAUSE_MS, undefined, { ref: false });
-    warmUpFirstPlan(step);
-  }
 }
