@@ -18,7 +18,7 @@ import {
   UpdateContainerResponse,
 } from '../../protocol/generated/nri.js';
 import { Event, RuntimeConnection } from '../../protocol/nri.ts';
-import { encode, type MessageType } from '../../protocol/protobuf.ts';
+import { decode, encode, type MessageType } from '../../protocol/protobuf.ts';
 import type { Container, Pod } from './host.ts';
 import type { RequestedResources } from './kubelet.ts';
 import { listedContainer, listedPod } from './listing.ts';
@@ -256,7 +256,7 @@ export class PluginSession {
 
 function parse<T>(method: string, type: MessageType<T>, response: Uint8Array): T {
   try {
-    return type.decode(response);
+    return decode(type, response);
   } catch (error) {
     throw new ProtocolError(`the answer to ${method} is malformed: ${(error as Error).message}`);
   }
