@@ -4,9 +4,10 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import pino from 'pino';
 import { Lease } from '../../src/main/lease/lease.ts';
-import { findHolder } from '../../src/main/lease/lease-files.ts';
+import { claimLease, findHolder } from '../../src/main/lease/lease-files.ts';
 import { connectSocket } from '../../src/main/unix-socket.ts';
 import { until } from '../e2e/harness/until.ts';
 import { Contenders } from './contenders.ts';
@@ -128,12 +129,58 @@ describe('Instances on a node', () => {
     );
   });
 
+  test('are not both active when one begins anew in the emptied folder, with the number that the other has', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const first = contenders.start();
+    await first.until('active');
+    const waiting = contenders.start();
+    await waiting.until('standby');
+    rmSync(contenders.folder, { recursive: true });
+    const others = [waiting, contenders.start()];
+    await until('one is active, and the others wait', () => {
+      const roles = [first, ...others].map(({ role }) => role);
+      return isDeepStrictEqual(roles.sort(), ['active', 'standby', 'standby']);
+    });
+  });
+
+  test('go on without one that hangs when its lease is removed, and it steps back when it goes on itself', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const hanging = contenders.start();
+    await hanging.until('active');
+    process.kill(hanging.pid, 'SIGSTOP');
+    rmSync(join(contenders.folder, 'lease.1'));
+    const next = contenders.start();
+    await next.until('active');
+    process.kill(hanging.pid, 'SIGCONT');
+    await hanging.until('standby');
+    assert.equal(next.role, 'active');
+  });
+
+  test('are not both active when one has taken what another finds left behind', async (t) => {
+    const { folder } = await Contenders.prepare(t);
+    for (const left of [0, 1]) {
+      assert.equal(await findHolder(folder), left);
+      const [quick, slow] = [await claimLease(folder, left), await claimLease(folder, left)];
+      for (const claim of [quick, slow]) claim?.server.close();
+      assert.equal(slow, undefined);
+    }
+  });
+
   test('are active where no lease can be had, and say so', async (t) => {
     const contenders = await Contenders.prepare(t);
     writeFileSync(contenders.folder, 'in the way');
     const alone = contenders.start();
     await alone.until('active');
     await alone.untilTold(/no lease can be had in .*ENOTDIR/);
+  });
+
+  test('are active where the folder leaves no number for a lease, and say so', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    mkdirSync(contenders.folder, { mode: 0o700 });
+    writeFileSync(join(contenders.folder, 'lease.999999999999999'), '');
+    const alone = contenders.start();
+    await alone.until('active');
+    await alone.untilTold(/no lease can be had in .*no number above .*999999999999999/);
   });
 
   test('find no lease where nobody can make a folder for it, and say so at once', async () => {
@@ -217,15 +264,38 @@ describe('The holder', () => {
     const contenders = await Contenders.prepare(t);
     const holder = contenders.start();
     await holder.until('active');
-    const socket = await connectSocket(join(contenders.folder, 'lease.1'));
-    let answers = '';
-    socket.on('data', (chunk) => {
-      answers += chunk;
-    });
-    socket.write('{"version":"2.0.0","launched":false}\n');
-    await until('it is granted', () => answers.includes('granted'));
+    const socket = await granted(contenders);
     await holder.untilTold(/^standby$/);
     socket.destroy();
     await holder.until('active');
   });
+
+  test('has it to itself then, also when the other one was not run in time and takes it after that', async (t) => {
+    const contenders = await Contenders.prepare(t);
+    const holder = contenders.start();
+    await holder.until('active');
+    const waiting = contenders.start();
+    await waiting.until('standby');
+    const socket = await granted(contenders);
+    t.after(() => socket.destroy());
+    await holder.untilTold(/^standby$/);
+    await holder.until('active');
+    const late = await claimLease(contenders.folder, 1);
+    late?.server.close();
+    assert.equal(late, undefined);
+    await holder.end('SIGTERM');
+    await waiting.until('active');
+  });
 });
+
+/** Asks the holder of the first lease for it, as a newer version. @returns the connection on which it has been granted */
+async function granted({ folder }: Contenders): Promise<Socket> {
+  const socket = await connectSocket(join(folder, 'lease.1'));
+  let answers = '';
+  socket.on('data', (chunk) => {
+    answers += chunk;
+  });
+  socket.write('{"version":"2.0.0","launched":false}\n');
+  await until('it is granted', () => answers.includes('granted'));
+  return socket;
+}

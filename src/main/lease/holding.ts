@@ -10,9 +10,9 @@ export interface HoldingOptions {
   readonly mayHave: (request: Request) => boolean;
   /** Called before it gets it: this instance has to decide nothing more. */
   readonly giveUp: (request: Request) => Promise<void>;
-  /** Whether it has taken it, asked when it should have. */
-  readonly isTaken: () => boolean;
-  /** Called when it has not. */
+  /** Called when it should have taken it. @returns the lease, as it is held from now on; undefined if it has been taken */
+  readonly takeBack: (claim: Claim) => Claim | undefined;
+  /** Called when it has been taken back. */
   readonly goOn: () => Promise<void>;
 }
 
@@ -23,18 +23,18 @@ const MAX_WAITING = 16;
 
 /** The lease in the hands of this process. Others connect to wait for its end, and may ask to have it now. */
 export class Holding {
-  readonly claim: Claim;
   /** Settles when it is handed over or released. */
   readonly over: Promise<void>;
 
   readonly #options: HoldingOptions;
+  #claim: Claim;
   readonly #waiting = new Set<Socket>();
   #end!: () => void;
   #isLeaving = false;
   #isGranted = false;
 
   constructor(claim: Claim, options: HoldingOptions) {
-    this.claim = claim;
+    this.#claim = claim;
     this.#options = options;
     this.over = new Promise((resolve) => {
       this.#end = resolve;
@@ -42,6 +42,10 @@ export class Holding {
     claim.server.maxConnections = MAX_WAITING;
     claim.server.on('connection', (socket) => void this.#admit(socket));
     claim.server.on('error', () => {});
+  }
+
+  get claim(): Claim {
+    return this.#claim;
   }
 
   /** Hands the lease over to any of those who wait; settles when that is done, when there are none, or after a while. */
@@ -54,9 +58,14 @@ export class Holding {
 
   /** Ends it; those who wait notice. */
   release(): void {
-    this.claim.server.close();
-    for (const socket of this.#waiting) socket.destroy();
+    this.#claim.server.close();
+    this.#disconnect();
     this.#end();
+  }
+
+  /** Those who wait look for the lease again. */
+  #disconnect(): void {
+    for (const socket of this.#waiting) socket.destroy();
   }
 
   async #admit(socket: Socket): Promise<void> {
@@ -69,7 +78,7 @@ export class Holding {
   }
 
   async #answer(socket: Socket, request: Request): Promise<void> {
-    const { mayHave, giveUp, isTaken, goOn } = this.#options;
+    const { mayHave, giveUp, takeBack, goOn } = this.#options;
     if (this.#isGranted || !(this.#isLeaving || mayHave(request))) {
       this.#say(socket, 'refused');
       return;
@@ -79,12 +88,14 @@ export class Holding {
     const closed = new Promise((resolve) => socket.once('close', resolve));
     this.#say(socket, 'granted');
     if (!socket.closed) await inTime(closed, TAKE_MS);
-    if (isTaken()) {
+    const claim = takeBack(this.#claim);
+    if (claim === undefined) {
       this.release();
       return;
     }
-    // It died on the way, or could not take it.
-    socket.destroy();
+    // It died on the way, could not take it, or was not run in time. The others have to learn of the new number.
+    this.#claim = claim;
+    this.#disconnect();
     this.#isGranted = false;
     await goOn();
   }

@@ -11,9 +11,9 @@ import { bindSocket, connectSocket } from '../unix-socket.ts';
 // A socket whose process is gone stays behind as a file, and there is no way to replace such a file that is safe from others
 // who want the same. So each holder takes the next number, `lease.N`, and
 //   - listens before its socket gets that name: a socket of that name that nobody listens on was left behind;
-//   - takes N + 1 only after finding N left behind, or with its holder's leave;
-//   - never removes the highest number, not even its own when it stops: no number comes twice, and whoever was slow finds a
-//     higher one after taking his, and steps back.
+//   - takes N + 1 only after finding N left behind, or with its holder's leave, which that holder ends by taking N + 1 itself;
+//   - never removes the highest number, not even its own when it stops: no number comes twice, and whoever was slow finds his
+//     taken, or a higher one after taking it, and steps back.
 
 const NAME = /^lease\.(\d{1,15})$/;
 const UNNAMED = '.lease-';
@@ -29,35 +29,52 @@ export interface Holder {
 export interface Claim {
   readonly number: number;
   readonly server: Server;
+  /** Of the socket that has the number. */
+  readonly file: FileIdentity;
 }
 
-/** @throws Error when the folder cannot be made or read, or others may write in it */
-export async function findHolder(folder: string): Promise<Holder | undefined> {
+/** What no other file on the machine has as long as this one is there, which a socket is while somebody listens on it. */
+interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/**
+ * Finds out who holds the lease.
+ *
+ * @returns the holder; if nobody is, the number to claim it after
+ * @throws Error when the folder cannot be made or read, or others may write in it
+ */
+export async function findHolder(folder: string): Promise<Holder | number> {
   makeFolder(folder, 0o700);
   const { uid, mode } = statSync(folder);
   if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) {
     throw new Error(`others than this user may write in ${folder}`);
   }
-  for (const number of numbersIn(folder)) {
+  const numbers = numbersIn(folder);
+  for (const number of numbers) {
     const holder = await connect(folder, number);
     if (holder !== undefined) return holder;
   }
-  return undefined;
+  return numbers[0] ?? 0;
 }
 
 /**
  * Takes the lease, if nobody else is quicker.
  *
- * @param after the number of the holder that gives it up; without it nobody holds it
- * @throws Error when the folder cannot be written to
+ * @param after the number of the holder that gives it up, or that was left behind
+ * @throws Error when the folder cannot be written to, or there is no higher number
  */
-export async function claimLease(folder: string, after?: number): Promise<Claim | undefined> {
-  const number = (after ?? numbersIn(folder)[0] ?? 0) + 1;
+export async function claimLease(folder: string, after: number): Promise<Claim | undefined> {
+  const number = after + 1;
+  if (!NAME.test(nameOf(number))) throw new Error(`there is no number above that of ${nameOf(after)}`);
   // Whoever finds the same name there starts again. The module for better random numbers takes a millisecond to load.
   const unnamed = join(folder, UNNAMED + Math.random().toString(36).slice(2));
   const server = createServer();
+  let file: FileIdentity;
   try {
     await bindSocket(server, unnamed);
+    file = statSync(unnamed);
     linkSync(unnamed, pathOf(folder, number));
   } catch (error) {
     server.close();
@@ -73,17 +90,30 @@ export async function claimLease(folder: string, after?: number): Promise<Claim 
     return undefined;
   }
   removeLeftovers(folder, number);
-  return { number, server };
+  return { number, server, file };
 }
 
-/** Whether others can still find the lease: somebody may have emptied the folder. */
-export function isFound(folder: string, { number }: Claim): boolean {
-  return existsSync(pathOf(folder, number));
+/** Whether others can still find the lease: somebody may have emptied the folder, and another one begun in it anew. */
+export function isFound(folder: string, { number, file }: Claim): boolean {
+  const found = statSync(pathOf(folder, number), { throwIfNoEntry: false });
+  return found?.ino === file.ino && found.dev === file.dev;
 }
 
-/** Whether somebody has taken it over; nobody has where somebody has removed the folder. */
-export function isTaken(folder: string, { number }: Claim): boolean {
-  return existsSync(folder) && numbersIn(folder).some((other) => other > number);
+/**
+ * Ends the leave to take the lease over: whoever was given it, and comes now, finds the next number taken.
+ *
+ * @returns the lease, as it is now held; undefined if somebody has taken it over
+ */
+export function takeBack(folder: string, claim: Claim): Claim | undefined {
+  const number = claim.number + 1;
+  try {
+    linkSync(pathOf(folder, claim.number), pathOf(folder, number));
+  } catch {
+    // Where nobody has taken it, and it cannot be done, such as on a full disk, nobody else can do it either.
+    return existsSync(pathOf(folder, number)) ? undefined : claim;
+  }
+  removeLeftovers(folder, number);
+  return { ...claim, number };
 }
 
 /** Another took the number or the name, or the holder took our socket, before it had its number, for one left behind. */
@@ -100,8 +130,12 @@ function numbersIn(folder: string): readonly number[] {
     .sort((one, other) => other - one);
 }
 
+function nameOf(number: number): string {
+  return `lease.${number}`;
+}
+
 function pathOf(folder: string, number: number): string {
-  return join(folder, `lease.${number}`);
+  return join(folder, nameOf(number));
 }
 
 /** @returns undefined if nobody listens */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Holding } from './holding.ts';
 import { inTime } from './in-time.ts';
-import { type Claim, claimLease, findHolder, type Holder, isFound, isTaken } from './lease-files.ts';
+import { type Claim, claimLease, findHolder, type Holder, isFound, takeBack } from './lease-files.ts';
 import type { Request } from './messages.ts';
 import { isNewer } from './version-order.ts';
 import type { Waiting } from './waiting.ts';
@@ -141,12 +141,12 @@ export class Lease {
   }
 
   async #seek(folder: string): Promise<void> {
-    const holder = await findHolder(folder);
-    if (holder !== undefined) {
-      await this.#wait(holder);
+    const found = await findHolder(folder);
+    if (typeof found !== 'number') {
+      await this.#wait(found);
       return;
     }
-    const claim = await claimLease(folder);
+    const claim = await claimLease(folder, found);
     if (claim !== undefined) this.#hold(folder, claim);
   }
 
@@ -159,7 +159,7 @@ export class Lease {
         this.#say('info', `handing over to an instance of version ${request.version}`);
         await this.#setRole('standby');
       },
-      isTaken: () => isTaken(folder, claim),
+      takeBack: (held) => takeBack(folder, held),
       goOn: () => this.#setRole('active'),
     });
     void this.#setRole('active');
