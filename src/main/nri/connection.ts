@@ -50,8 +50,10 @@ export async function stayConnected(options: ConnectionOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       const dialed = await dial(socket, signal);
+      const since = performance.now();
       const served = await serve(dialed, options);
-      if (served) retryMs = FIRST_RETRY_MS;
+      // A runtime that drops us soon after each registration would otherwise do little else than list to us what it has.
+      if (served && performance.now() - since > LAST_RETRY_MS) retryMs = FIRST_RETRY_MS;
       reported = '';
     } catch (error) {
       options.onAttempt();

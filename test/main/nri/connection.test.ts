@@ -178,6 +178,22 @@ describe('a plugin', () => {
     await Promise.all([runtime.registered(), logged(/did not accept the registration/)]);
   });
 
+  test('registers less and less often with a runtime that drops it each time', async (t) => {
+    const { socketPath } = setUp(t);
+    const runtime = await listen(t, socketPath);
+    const drop = async () => (await runtime.registered()).connection.close();
+    await drop();
+    const since = performance.now();
+    const pauses = [50, 100, 200, 400, 800];
+    let least = 0;
+    for (const pause of pauses) {
+      await drop();
+      // A timer may be up to a millisecond early.
+      least += pause - 1;
+      assert.ok(performance.now() - since >= least);
+    }
+  });
+
   test('ends when it is told to, registered or not', async (t) => {
     const { stop, ended, logged } = setUp(t);
     await logged(/no NRI socket/);
