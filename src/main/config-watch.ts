@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { readlink, realpath, stat } from 'node:fs/promises';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 const POLL_MS = 5000;
@@ -62,14 +62,18 @@ function startWatch(place: string, onEvent: () => void): FSWatcher[] {
 
 /** A text that differs when what the path leads to does. */
 export async function configVersion(path: string): Promise<string> {
-  const state = async (place: string): Promise<string> => {
-    try {
-      const { ino, size, mtimeMs } = await stat(place);
-      return `${await realpath(place)} ${ino} ${size} ${mtimeMs}`;
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    }
-  };
-  const data = await readlink(join(path, '..data')).catch(() => '');
-  return `${await state(path)} ${data}`;
+  const data = await readlink(join(path, '..data')).catch(() => undefined);
+  // What is written into the files of a folder that is no ConfigMap does not change the folder.
+  const names = data === undefined ? await readdir(path).catch(() => []) : [];
+  const states = await Promise.all([path, ...names.map((name) => join(path, name))].map(stateOf));
+  return [...states, data].join('\n');
+}
+
+async function stateOf(place: string): Promise<string> {
+  try {
+    const { ino, size, mtimeMs } = await stat(place);
+    return `${await realpath(place)} ${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'unreadable';
+  }
 }

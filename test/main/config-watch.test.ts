@@ -69,6 +69,15 @@ describe('a watched configuration', () => {
     await until('it is read again', () => read.at(-1) === 'minSharedCpus=3');
   });
 
+  it('in a folder of files is read anew when one of them is written in place', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, 'minSharedCpus'), '1');
+    writeFileSync(join(folder, 'priority'), 'numa');
+    const { read } = await watching(t, folder);
+    writeFileSync(join(folder, 'minSharedCpus'), '22');
+    await until('it is read', () => read.at(-1) === 'minSharedCpus=22 priority=numa');
+  });
+
   it('that changed between reading it and watching it is read anew', async (t) => {
     const path = join(temporaryFolder(t), 'config.yaml');
     writeFileSync(path, 'minSharedCpus: 1');
