@@ -107,6 +107,7 @@ function readYaml(node: Node, path: string, problems: string[]): unknown {
   if (text === undefined) {
     const code = node.obstacle(path);
     if (code === 'EACCES') problems.push(`/${path} may not be read`);
+    if (code === undefined) problems.push(`/${path} cannot be read (no file, or a very long one)`);
     return undefined;
   }
   try {
@@ -114,7 +115,7 @@ function readYaml(node: Node, path: string, problems: string[]): unknown {
     return parseYaml(text, { logLevel: 'error' });
   } catch (failure) {
     if (!(failure instanceof YAMLParseError || failure instanceof ReferenceError)) throw failure;
-    problems.push(`/${path} is not YAML: ${failure.message.split('\n')[0]}`);
+    problems.push(`/${path} is not YAML: ${failure.message.split('\n')[0]?.replace(/:$/, '')}`);
     return undefined;
   }
 }

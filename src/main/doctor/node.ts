@@ -1,4 +1,4 @@
-import { accessSync, constants, readlinkSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { SysfsFiles } from '../../placement/sysfs-files.ts';
@@ -23,12 +23,15 @@ export interface Node extends SysfsFiles {
 }
 
 const CONNECT_TIMEOUT_MS = 2000;
+/** More than any file has that there is something to learn from. */
+const MAX_BYTES = 4 * 1024 * 1024;
 const BOOT_ID = 'proc/sys/kernel/random/boot_id';
 
 /** The node whose root is at `hostRoot`: `/`, a folder where the host's is mounted, or a copy of a host's files. */
 export function openNode(hostRoot: string): Node {
   const root = resolve(hostRoot);
-  const { read, list } = hostFiles(root);
+  const { list } = hostFiles(root);
+  const read = (path: string) => readFile(join(root, path));
   const bootId = read(BOOT_ID);
   return {
     root,
@@ -60,6 +63,21 @@ export function openNode(hostRoot: string): Node {
 /** How people name a file of the host. */
 export function hostPath(node: Pick<Node, 'root'>, path: string): string {
   return join(node.root, path);
+}
+
+/** Whatever is in the place of a file is not waited for, as a pipe is until somebody writes to it. */
+function readFile(path: string): string | undefined {
+  try {
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const status = fstatSync(file);
+      return status.isFile() && status.size <= MAX_BYTES ? readFileSync(file, 'utf8') : undefined;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 function connect(path: string): Promise<string | undefined> {

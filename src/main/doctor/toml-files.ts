@@ -40,7 +40,7 @@ export function readTomlFiles(node: Node, paths: readonly string[]): TomlFiles {
 function readTable(node: Node, path: string, problems: string[]): Table {
   const text = node.read(path);
   if (text === undefined) {
-    problems.push(`/${path} cannot be read (${node.obstacle(path) ?? 'not a text file'})`);
+    problems.push(`/${path} cannot be read (${node.obstacle(path) ?? 'no file, or a very long one'})`);
     return {};
   }
   try {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,7 +11,11 @@ import { exitCode, type Finding, type Level } from '../../../src/main/doctor/fin
 import { openNode } from '../../../src/main/doctor/node.ts';
 import { reportJson, reportText, wrapped } from '../../../src/main/doctor/report.ts';
 import { inTemporaryFolder } from '../../temporary-folder.ts';
-import { findingsOf, healthyFiles } from './made-up-node.ts';
+import { CONTAINERD, findingsOf, healthyFiles, KUBELET } from './made-up-node.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../../src/main/index.ts');
+/** More than the program takes on a busy machine. */
+const PATIENCE_MS = 60_000;
 
 function finding(level: Level, more: Partial<Finding> = {}): Finding {
   return { id: level, group: 'Group', title: level, level, found: 'Found.', ...more };
@@ -123,6 +128,22 @@ test('links are read below the root, not followed', () => {
     assert.equal(node.link('cwd'), '/srv/a');
     assert.equal(node.link('file'), undefined);
     assert.equal(node.link('nothing'), undefined);
+  });
+});
+
+test('what is in the place of a configuration file is neither waited for nor read whole', () => {
+  inTemporaryFolder((folder) => {
+    const [pipe, huge] = [join(folder, CONTAINERD), join(folder, KUBELET)];
+    for (const path of [pipe, huge]) mkdirSync(dirname(path), { recursive: true });
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    writeFileSync(huge, '');
+    truncateSync(huge, 2 ** 40);
+    const args = ['--import', 'tsx', PROGRAM, 'doctor', '--json', '--host-root', folder];
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: PATIENCE_MS });
+    const { findings } = JSON.parse(stdout) as { findings: readonly Finding[] };
+    const found = (wanted: string) => findings.find(({ id }) => id === wanted)?.found ?? '';
+    assert.match(found('nri-config'), /config\.toml cannot be read \(no file, or a very long one\)/);
+    assert.match(found('kubelet-config'), /config\.yaml cannot be read \(no file, or a very long one\)/);
   });
 });
 
