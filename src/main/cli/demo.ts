@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { createTopology, type Topology, type TopologyParts } from '../../placement/topology.ts';
 import { parseTopologySpec, TopologySpecError } from '../../placement/topology-spec.ts';
@@ -18,8 +19,10 @@ import { PluginProcess } from './plugin-process.ts';
 const READY_MS = 20_000;
 /** More than runtimes allow, for a machine that has little time for a demo. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** What a shell reports for a program that SIGINT ended. */
-const INTERRUPTED = 130;
+/** What ends the demo from outside; the last comes when its terminal is closed. */
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** To which a shell adds the number of the signal that ended a program. */
+const ENDED_BY_SIGNAL = 128;
 
 /**
  * Shows the plugin at work on a simulated host: this program as the plugin, in a process of its own, and the embedded runtime
@@ -43,8 +46,9 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     // Until the plugin is dead it may still write.
     rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
   };
-  const interrupt = () => process.exit(INTERRUPTED);
-  process.on('exit', cleanUp).on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const interrupt = (signal: NodeJS.Signals) => process.exit(ENDED_BY_SIGNAL + constants.signals[signal]);
+  process.on('exit', cleanUp);
+  for (const signal of INTERRUPTS) process.on(signal, interrupt);
   try {
     const socketPath = join(directory, 'nri.sock');
     const hostRoot = join(directory, 'host');
@@ -66,7 +70,8 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     }
   } finally {
     cleanUp();
-    process.off('exit', cleanUp).off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off('exit', cleanUp);
+    for (const signal of INTERRUPTS) process.off(signal, interrupt);
   }
 }
 

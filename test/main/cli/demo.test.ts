@@ -17,13 +17,13 @@ interface Ended {
   readonly output: string;
 }
 
-/** Loaded before the demo, this interrupts it when it comes to a part of its story: whoever reads that may be too late. */
-const interruptedAt = (title: string) =>
+/** Loaded before the demo, this ends it when it comes to a part of its story: whoever reads that may be too late. */
+const endedAt = (title: string, signal: NodeJS.Signals) =>
   `data:text/javascript,${encodeURIComponent(`
   const { stdout } = process;
   const write = stdout.write.bind(stdout);
   stdout.write = (text, ...more) => {
-    if (text.includes(${JSON.stringify(title)})) process.kill(process.pid, 'SIGINT');
+    if (text.includes(${JSON.stringify(title)})) process.kill(process.pid, ${JSON.stringify(signal)});
     return write(text, ...more);
   };`)}`;
 
@@ -83,8 +83,14 @@ test('a flag that is wrong is a bad use', async () => {
   }
 });
 
-test('an interrupted demo cleans up', async () => {
-  const { code, output } = await demo([], interruptedAt('A mixed workload'));
-  assert.equal(code, 130, output);
-  assert.deepEqual(leftovers(), []);
-});
+for (const [signal, expected] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  test(`a demo that ${signal} ends cleans up`, async () => {
+    const { code, output } = await demo([], endedAt('A mixed workload', signal));
+    assert.equal(code, expected, output);
+    assert.deepEqual(leftovers(), []);
+  });
+}
