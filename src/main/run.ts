@@ -15,7 +15,7 @@ import { VERSION } from './version.ts';
 const FAILED_MS = 1000;
 
 /**
- * Runs the plugin until SIGTERM or SIGINT, or, launched by the runtime, until its connection ends.
+ * Runs the plugin until SIGTERM, SIGINT or SIGHUP, or, launched by the runtime, until its connection ends.
  *
  * The runtime waits for our registration, and not for long: it goes out first, and only then is loaded what answering needs
  * (hence the dynamic imports), and the host is read; a runtime that has started us waits for nothing else, so the configuration
@@ -73,6 +73,8 @@ export async function runPlugin(
   });
   started.catch(fail);
 
+  const end = (): void => void lease.close().then(() => stop.abort());
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end);
   const lease = new Lease({
     folder: options.dryRun ? undefined : dirname(options.adminSocket),
     version: VERSION,
@@ -88,10 +90,10 @@ export async function runPlugin(
     },
   });
   const presence = new Presence({ options, lease, mailbox, log: logger, daemon: started, onAttempt, fail });
-  const end = (): void => void lease.close().then(() => stop.abort());
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
   stop.signal.addEventListener('abort', () => void lease.close());
   await presence.last(stop.signal);
+  // It may have been told to end before it knew whether there was anything to attempt.
+  onAttempt();
   stop.abort();
   await lease.close();
   await started.catch(fail);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
@@ -48,6 +49,16 @@ class Instance {
 
   async state(): Promise<StateView> {
     return (await (await this.ask('api/v1/state')).json()) as StateView;
+  }
+
+  /** Tells it to end. @returns its exit code */
+  async end(): Promise<number | null> {
+    this.#process.kill('SIGTERM');
+    await until(
+      'the instance ends',
+      () => this.#process.exitCode !== null || this.#process.signalCode !== null,
+    );
+    return this.#process.exitCode;
   }
 
   async kill(): Promise<void> {
@@ -131,5 +142,17 @@ describe('An instance beside one that is active', () => {
     );
     assert.equal(cpus(), given, 'nobody is moved');
     assert.match(await (await second.ask('metrics')).text(), /^nri_cpuset_active 1$/m);
+  });
+
+  it('ends when it is told to before it knows what that one is', async (t) => {
+    const folder = temporaryFolder(t);
+    for (const name of ['host', 'run']) mkdirSync(join(folder, name), { mode: 0o700 });
+    new SysfsTree(join(folder, 'host'), parseTopologySpec('1 package, 2 cores'));
+    const mute = createServer((socket) => t.after(() => socket.destroy()));
+    mute.listen(join(folder, 'run/lease.1'));
+    t.after(() => mute.close());
+    const instance = new Instance(t, folder);
+    await once(mute, 'connection');
+    assert.equal(await instance.end(), 0);
   });
 });

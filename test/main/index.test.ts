@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 
 // The program as it is built: `make build` comes first.
@@ -133,4 +135,22 @@ test('what is wrong is in the log too where that is a file', () => {
   assert.equal(record.level, 'fatal');
   assert.match(record.msg, /^--min-shared-cpus: /);
   assert.deepEqual(rest, []);
+});
+
+describe('a plugin ends in order, with exit code 0, on', () => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    test(signal, async () => {
+      const flags = ['--socket', join(folder, 'nri.sock'), '--admin-socket', join(folder, 'run/admin.sock')];
+      const plugin = spawn(PROGRAM, ['run', ...flags], { env: {}, stdio: ['ignore', 'ignore', 'pipe'] });
+      const ended = once(plugin, 'exit');
+      const messages: string[] = [];
+      for await (const line of createInterface({ input: plugin.stderr })) {
+        const { msg } = JSON.parse(line) as { msg: string };
+        messages.push(msg);
+        if (msg === 'started') plugin.kill(signal);
+      }
+      assert.deepEqual(await ended, [0, null]);
+      assert.equal(messages.at(-1), 'stopped');
+    });
+  }
 });
