@@ -61,18 +61,15 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
   const pool = poolOf(draft, policy).minus(held);
   const allowed = policy.integerCpus.minus(reserved).minus(forbidden).minus(held);
   const free = wish.within?.intersect(allowed) ?? allowed;
-  const samePod = draft.ofPod(pod.uid).filter(({ workload }) => workload.kind === 'integer');
   const [joining, toldToFew] = byTelling(draft, free);
   // Who grows goes on from what it has: to scatter that would cost more updates later than it saves now.
   const untold = held.isEmpty ? [joining, toldToFew] : [];
   const request = {
+    ...preferences(draft, policy, pod),
     count,
     taken: reserved.minus(held),
     held,
-    samePod: Cpuset.union(samePod.map(({ cpus }) => cpus)).minus(held),
-    preferred: policy.isolatedCpus === 'prefer' ? topology.isolated : Cpuset.EMPTY,
     joining,
-    priority: policy.priority,
   } satisfies Omit<ExclusiveRequest, 'free'>;
   const asked = `integer container asks for ${count} exclusive ${count === 1 ? 'CPU' : 'CPUs'}`;
   const needs = [...sharedNeeds(draft, policy, pool), ...withdrawalNeeds(withdrawing, pool)];
@@ -94,6 +91,26 @@ export function placeInteger(draft: Draft, policy: Policy, wish: IntegerWish): C
   }
   checkPool(draft, policy, asked, pool, found.choice.pool, needs[found.starved]);
   return found.choice.cpus;
+}
+
+/** The best of the CPUs that an integer container has, which it keeps when it shrinks; it is not in the draft itself. */
+export function chooseKept(draft: Draft, policy: Policy, pod: PodFacts, had: Cpuset, count: number): Cpuset {
+  const request = { ...preferences(draft, policy, pod), count, free: had, taken: draft.reserved };
+  return chooseExclusive(policy.topology, request)!;
+}
+
+/** What makes CPUs good for a container of this pod, whatever they are chosen from. */
+function preferences(
+  draft: Draft,
+  policy: Policy,
+  pod: PodFacts,
+): Pick<ExclusiveRequest, 'samePod' | 'preferred' | 'priority'> {
+  const samePod = draft.ofPod(pod.uid).filter(({ workload }) => workload.kind === 'integer');
+  return {
+    samePod: Cpuset.union(samePod.map(({ cpus }) => cpus)),
+    preferred: policy.isolatedCpus === 'prefer' ? policy.topology.isolated : Cpuset.EMPTY,
+    priority: policy.priority,
+  };
 }
 
 /** So many containers of the pool may have been told of CPUs that are given away before others. */

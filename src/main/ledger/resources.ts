@@ -1,5 +1,4 @@
 import { Cpuset } from '../../placement/cpuset.ts';
-import { chooseExclusive } from '../../placement/exclusive.ts';
 import {
   type ContainerFacts,
   type ContainerResources,
@@ -7,7 +6,7 @@ import {
   type PodFacts,
 } from '../../placement/workload.ts';
 import type { Entry } from './entry.ts';
-import { placeInteger } from './place.ts';
+import { chooseKept, placeInteger } from './place.ts';
 import type { Policy } from './policy.ts';
 import type { Draft } from './state.ts';
 import { adopt, placeOrPool, type Recall, toEntry, toldByRuntime } from './synchronize.ts';
@@ -71,8 +70,7 @@ function reclassify(
   }
   draft.delete(container.id);
   if (had.size > count) {
-    const request = { count, free: had, taken: draft.reserved, priority: policy.priority };
-    draft.set({ ...entry, cpus: chooseExclusive(policy.topology, request)! });
+    draft.set({ ...entry, cpus: chooseKept(draft, policy, known.pod, had, count) });
   } else if (known.unplaced !== undefined) {
     placeOrPool(draft, policy, entry, recall);
   } else {

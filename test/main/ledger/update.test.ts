@@ -4,6 +4,7 @@ import { violations } from '../../../src/main/ledger/invariants.ts';
 import {
   annotated,
   containerOf,
+  cpuset,
   integer,
   type Node,
   nodeOf,
@@ -123,6 +124,22 @@ describe('resizing an integer container', () => {
     node.synchronize(on('2', annotated('io', '2')), on('1,6', integer('db', 2)));
     node.update('db', wholeCpus(1));
     assert.equal(node.cpus('db'), '6');
+  });
+
+  test('keeps the CPU beside another container of its pod when it shrinks to an odd one', () => {
+    const node = nodeOf('4 cores, SMT 2');
+    const sidecar = integer('db', 1, { id: 'sidecar', name: 'sidecar' });
+    node.synchronize(on('2', annotated('io', '2')), on('3', sidecar), on('6-7', integer('db', 2)));
+    node.update('db', wholeCpus(1));
+    assert.equal(node.cpus('db'), '7');
+  });
+
+  test('keeps isolated CPUs before all others when it shrinks, where those are preferred', () => {
+    const node = nodeOf('4 cores, SMT 2', { isolatedCpus: 'prefer' }, { isolated: cpuset('2,7') });
+    node.create(integer('db', 4));
+    node.update('db', wholeCpus(2));
+    assert.equal(node.cpus('db'), '2,7');
+    assert.equal(node.ledger.pool.toString(), '0-1,3-6');
   });
 
   test('keeps whole cores when it shrinks', () => {
