@@ -322,15 +322,15 @@ function isAllOfPool(draft: Draft, policy: Policy, cpus: Cpuset): boolean {
 }
 
 /**
- * Of the CPUs that an integer container claims, those it may keep; none where they are not as many as it asks for and
- * containers of the pool were told of them, too: then it ran in the pool itself, and would take from those what it need not.
+ * Of the CPUs that an integer container claims, those it may keep; none where they are not as many as it asks for and may be the
+ * pool: then it would take from the others there what it need not, or the last ones.
  */
 function keptClaim(draft: Draft, policy: Policy, entry: Entry, usedByPool: () => Cpuset): Cpuset {
   const claim = remainingClaim(draft, policy, entry);
   const { workload } = entry;
   const isOther =
     workload.kind === 'integer' && (claim.size < workload.count || claimOf(entry)?.size !== workload.count);
-  return !isExclusive(entry) && isOther && usedByPool().intersects(claim) ? Cpuset.EMPTY : claim;
+  return isOther && mayBePool(draft, policy, entry, usedByPool) ? Cpuset.EMPTY : claim;
 }
 
 /** Of the CPUs that an integer container claims, those it may keep and nobody else owns. */

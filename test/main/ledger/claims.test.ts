@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Seen } from '../../../src/main/ledger/synchronize.ts';
-import { annotated, integer, nodeOf, on, policyOf, shared, shown } from './fixtures.ts';
+import { annotated, cpuset, integer, nodeOf, on, policyOf, shared, shown } from './fixtures.ts';
 
 describe('the pool that an unplaced container runs in', () => {
   test('is not taken for CPUs of its own, where others would be left with too little', () => {
@@ -47,6 +47,17 @@ describe('the pool that an unplaced container runs in', () => {
     const node = nodeOf('4 cpus');
     node.synchronize(on('1', integer('db', 1)), on('0,2-3', integer('three', 3)));
     assert.match(node.entry('three').unplaced ?? '', /minSharedCpus/);
+  });
+
+  test('is not what it grows from after a restart, where nothing else is left to others', () => {
+    const rules = [{ isolatedCpus: 'prefer' }, { isolated: cpuset('1') }] as const;
+    const node = nodeOf('2 cpus', ...rules);
+    node.synchronize(integer('b', 2));
+    assert.equal(node.cpus('b'), '0');
+    const restarted = nodeOf('2 cpus', ...rules);
+    assert.deepEqual(restarted.synchronize(...node.listing()), []);
+    assert.match(restarted.entry('b').unplaced ?? '', /minSharedCpus/);
+    assert.equal(restarted.ledger.pool.toString(), '0');
   });
 
   test('is not what one is kept off that has CPUs of its own, although others were told of these', () => {
