@@ -67,10 +67,9 @@ export function duration(milliseconds: number): string {
 
 const WIDTH = { fallback: 100, least: 40, most: 160 } as const;
 
-/** Columns to print in: those of the terminal, within reason. */
+/** Columns to print in: those of the terminal, within reason. One that does not know its size yet says 0. */
 export function outputWidth(): number {
-  const { columns = WIDTH.fallback } = process.stdout;
-  return Math.min(WIDTH.most, Math.max(WIDTH.least, columns));
+  return Math.min(WIDTH.most, Math.max(WIDTH.least, process.stdout.columns || WIDTH.fallback));
 }
 
 /** A signal that Ctrl-C fires, for commands that go on until then. */

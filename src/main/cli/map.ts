@@ -45,13 +45,21 @@ export async function runMap(options: AskOptions & { readonly watch: boolean }):
 }
 
 function draw(state: StateView, colour: boolean): string {
-  return renderLiveMap(readState(state), { width: outputWidth(), colour });
+  const map = renderLiveMap(readState(state), { width: outputWidth(), colour });
+  const { ready, missing } = state.health;
+  return ready
+    ? map
+    : `${map}\n\nThe plugin is not ready, and may not know all containers: ${missing.join(', ')}`;
 }
 
-/** Over what was drawn before, without flicker; what does not fit the terminal is left out at the end. */
+/**
+ * Over what was drawn before, without flicker; what does not fit the terminal is left out at the end.
+ *
+ * @param rows of the terminal, 0 if it does not know yet
+ */
 function inPlace(text: string, rows: number): string {
   const lines = text.trimEnd().split('\n');
-  const fits = lines.length < rows;
+  const fits = rows === 0 || lines.length < rows;
   const shown = fits ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`];
   return `${HOME}${shown.map((line) => `${line}${ERASE_LINE}\n`).join('')}${ERASE_BELOW}`;
 }

@@ -1,5 +1,6 @@
 import type { TopologyParts } from '../../placement/topology.ts';
 import type { ContainerView, StateView } from '../admin/api.ts';
+import { AdminError } from '../admin/client.ts';
 import { topologyParts } from '../admin/topology-parts.ts';
 import type { GivenSetting } from '../config.ts';
 import { SETTING_NAMES, type SettingValue } from '../settings.ts';
@@ -16,8 +17,16 @@ export interface LiveNode {
 /**
  * What a running plugin tells of its node. Its containers' resources are made up, of a kind that makes each of them what it
  * is: nothing else of them matters here.
+ *
+ * @throws AdminError when the plugin is not ready, for it may not know all that runs on the node
  */
-export function liveNode({ topology, settings, containers }: StateView): LiveNode {
+export function liveNode({ topology, settings, containers, health }: StateView): LiveNode {
+  if (!health.ready) {
+    const why = health.missing.join(', ');
+    throw new AdminError(
+      `the running plugin is not ready, and may not know all containers of this node: ${why}`,
+    );
+  }
   const pods = new Map<string, ContainerView[]>();
   for (const container of containers) {
     const key = container.podUid || `${container.namespace}/${container.pod}`;

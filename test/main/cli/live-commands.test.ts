@@ -3,7 +3,8 @@ import { after, before, describe, test } from 'node:test';
 import type { StateView } from '../../../src/main/admin/api.ts';
 import type { JournalRecord } from '../../../src/main/journal.ts';
 import { labelOf } from '../../../src/main/runtime/events.ts';
-import { type RunningPlugin, startPlugin } from './running-plugin.ts';
+import { until } from '../../e2e/harness/until.ts';
+import { type RunningPlugin, runProgram, startPlugin } from './running-plugin.ts';
 
 // The plugin in a process of its own on the embedded runtime, and each command in another.
 let plugin: RunningPlugin;
@@ -74,6 +75,29 @@ describe('map', () => {
     await plugin.runtime.removeContainer(id);
     await watched.until(/ml\/passing\/main[\s\S]*shared pool +2 containers +54 CPUs/);
     assert.equal(await watched.interrupt(), 0);
+  });
+
+  test('is drawn as a whole on a terminal that does not know its size yet, as that of `kubectl exec`', async () => {
+    // Standard output as such a terminal, which is interrupted after the first drawing.
+    const terminal = `
+      const { stdout } = process;
+      Object.assign(stdout, { isTTY: true, columns: 0, rows: 0 });
+      const write = stdout.write.bind(stdout);
+      stdout.write = (text, ...more) => {
+        if (text.includes('package 1')) process.kill(process.pid, 'SIGINT');
+        return write(text, ...more);
+      };`;
+    const { code, stdout } = await runProgram(
+      ['map', '--watch', '--no-color', '--admin-socket', plugin.adminSocket],
+      '',
+      { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(terminal)}` },
+    );
+    assert.equal(code, 0);
+    // As wide as where there is no terminal.
+    const map = await asked('map');
+    assert.ok(stdout.replaceAll('\x1b[K', '').includes(map), stdout);
+    assert.match(stdout, /shared pool +2 containers +54 CPUs/);
+    assert.doesNotMatch(stdout, /more lines/);
   });
 });
 
@@ -162,4 +186,27 @@ items:
   assert.match(after, /moves ml\/train\/main: /);
   assert.match(after, /^. default\/new\/main +annotated +1 CPU +5$/m);
   assert.equal(await asked('map'), earlier);
+});
+
+describe('without its runtime, the plugin', () => {
+  before(async () => {
+    await plugin.runtime.close();
+    await until('it is not ready', async () => (await plugin.ask('status')).code === 1);
+  });
+
+  test('has its map say that it may not be all', async () => {
+    assert.match(await asked('map'), /^The plugin is not ready, .* not registered with a runtime$/m);
+  });
+
+  test('is not asked whether pods fit', async () => {
+    const pod = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'new' },
+      spec: { containers: [{ name: 'main' }] },
+    });
+    const { code, stdout, stderr } = await plugin.try(pod, 'simulate', '--from-live', '--pods', '-');
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^weka-cpuset: the running plugin is not ready, .*\n$/);
+  });
 });

@@ -26,6 +26,14 @@ async function seated(state: StateView): Promise<Readonly<Record<string, string>
   }
 }
 
+test('a node whose plugin is not ready is not taken, for some of its containers may be missing', () => {
+  const health = { live: true, ready: false, missing: ['not synchronized with the runtime'] };
+  assert.throws(() => liveNode(liveState({ health })), {
+    name: 'AdminError',
+    message: /not ready, and may not know all containers of this node: not synchronized with the runtime$/,
+  });
+});
+
 test('every container is what it is on the live node, where it is there', async () => {
   const containers = await seated(
     liveState({
