@@ -321,6 +321,7 @@ export class Daemon {
       settings: () => this.#configuration.config.reconcile,
       now: () => performance.now(),
       link: {
+        isConnected: () => this.#connection !== undefined,
         takesUpdates: () => isAtLeast(this.#runtime?.nri, 0, 12, 1),
         updateContainers: async (updates) => {
           if (this.#connection === undefined) throw new Error('not connected to the runtime');

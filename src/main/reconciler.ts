@@ -1,5 +1,5 @@
 import { parseCpuList } from '../placement/cpulist.ts';
-import type { Cpuset } from '../placement/cpuset.ts';
+import { Cpuset } from '../placement/cpuset.ts';
 import type { CpusetReading, CpusetRequest } from '../workers/host.ts';
 import type { Mailbox } from './actor.ts';
 import type { Config } from './config.ts';
@@ -9,6 +9,8 @@ import type { Logger } from './log.ts';
 
 /** The connection to the runtime, as far as it serves to put something right. */
 export interface RuntimeLink {
+  /** Whether there is a runtime. One that comes, or comes back, lists what it has, and is told then. */
+  isConnected(): boolean;
   /** Whether updates may be sent without an event: older runtimes can lock up then (NRI before 0.12.1). */
   takesUpdates(): boolean;
   /** Sends updates without an event; rejects when some could not be applied. */
@@ -69,6 +71,7 @@ export class Reconciler {
   /** Containers found elsewhere and not seen in their place since, and where. */
   readonly #drifted = new Map<string, Cpuset>();
   #isWorking = false;
+  #isClosed = false;
   readonly #said = new Set<string>();
 
   constructor(options: ReconcilerOptions) {
@@ -98,7 +101,9 @@ export class Reconciler {
     this.#listedAt = this.#options.now();
   }
 
+  /** Ends it. What is under way comes to nothing: another instance may be active now, and tell containers otherwise. */
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
   }
 
@@ -108,7 +113,7 @@ export class Reconciler {
     this.#isWorking = true;
     try {
       await this.#lookWhereDue();
-      await this.#repairWhereDue();
+      if (!this.#isClosed) await this.#repairWhereDue();
     } catch (error) {
       this.#options.log.error({ err: error }, 'reconciling failed');
     } finally {
@@ -139,40 +144,35 @@ export class Reconciler {
     if (requests.length === 0) return;
     const epochs = new Map(entries.map((entry) => [entry.container.id, entry.epoch]));
     const readings = (await readCpusets(requests)) ?? [];
+    if (this.#isClosed) return;
     const sightings = readings.flatMap((reading): Sighting[] => {
       if ('problem' in reading) {
         if (reading.problem !== 'gone') this.#sayOnce(reading.problem);
         return [];
       }
+      const { online, nodes, maxCpuId } = ledger.policy.topology;
       // On cgroup v2 an empty set means that of the parent; where not even that is told, nothing is restricted.
-      const text =
-        reading.cpus === '' ? (reading.effective ?? `${ledger.policy.topology.online}`) : reading.cpus;
-      const cpus = parseCpuList(text, {
-        max: ledger.policy.topology.maxCpuId,
-        ignoreAboveMax: true,
-        allowEmpty: true,
-      });
-      return [{ id: reading.id, cpus, epoch: epochs.get(reading.id)! }];
+      const text = reading.cpus === '' ? (reading.effective ?? `${online}`) : reading.cpus;
+      const cpus = parseCpuList(text, { max: maxCpuId, ignoreAboveMax: true, allowEmpty: true });
+      const mems = reading.mems === '' ? `${Cpuset.from(nodes.map((node) => node.id))}` : reading.mems;
+      return [{ id: reading.id, cpus, mems, epoch: epochs.get(reading.id)! }];
     });
     if (sightings.length === 0) return;
     const found = await mailbox.run(() => ledger.observe(sightings));
     this.#countRepaired(sightings);
-    for (const entry of found) {
+    for (const { entry, drifts } of found) {
       const { id } = entry.container;
       const at = ledger.entries.get(id)?.seen;
       // Still where it was found before: putting it right has failed.
       if (at === undefined || this.#drifted.get(id)?.equals(at)) continue;
       this.#drifted.set(id, at);
       this.counts.drifted++;
-      log.warn(
-        {
-          container: nameOf(entry),
-          containerId: id,
-          told: String(entry.told.cpus),
-          found: String(at),
-        },
-        'container is not on the CPUs it was told',
-      );
+      for (const { what, told, found } of drifts) {
+        log.warn(
+          { container: nameOf(entry), containerId: id, told, found },
+          `container is not on the ${what} it was told`,
+        );
+      }
     }
   }
 
@@ -190,7 +190,7 @@ export class Reconciler {
     const { now, settings, ledger, mailbox, link, log } = this.#options;
     const { after, growthAfter } = settings();
     const quietMs = now() - Math.max(this.#eventAt, this.#repairedAt);
-    if (mailbox.isBusy || quietMs < Math.min(after, growthAfter) * 1000) return;
+    if (mailbox.isBusy || !link.isConnected() || quietMs < Math.min(after, growthAfter) * 1000) return;
     if (ledger.hasRetryDue && quietMs >= after * 1000) await mailbox.run(() => ledger.retry());
     const { moving, misplaced, growing } = ledger.differences();
     const { rate, burst } = ledger.policy.poolGrowth;

@@ -25,12 +25,21 @@ class Scene {
   readonly reconciler: Reconciler;
   /** CPU lists by container id; of others nothing is there. */
   readonly cgroups = new Map<string, string>();
+  /** Memory nodes by container id; of others they are all that there are. */
+  readonly memory = new Map<string, string>();
   /** What was looked at, in order. */
   readonly looks: (readonly string[])[] = [];
   /** Updates that were sent without an event, in order. */
   readonly sent: (readonly string[])[] = [];
-  readonly log: { readonly level: number; readonly msg: string; readonly container?: string }[] = [];
+  readonly log: {
+    readonly level: number;
+    readonly msg: string;
+    readonly container?: string;
+    readonly told?: string;
+    readonly found?: string;
+  }[] = [];
   reconnects = 0;
+  isConnected = true;
   takesUpdates = true;
   canReconnect = true;
   /** What the runtime does with updates that come without an event. */
@@ -38,11 +47,11 @@ class Scene {
   read: ReconcilerOptions['readCpusets'] = async (requests) => requests.map(({ id }) => this.reading(id));
   #clock = 0;
 
-  constructor(context: TestContext, config: Partial<Config> = {}) {
+  constructor(context: TestContext, config: Partial<Config> = {}, host = '8') {
     // The reconciler's own timer would tick in between.
     context.mock.timers.enable({ apis: ['setInterval'] });
     this.ledger = new Ledger({
-      policy: policyOf('8', config),
+      policy: policyOf(host, config),
       journal: new Journal(10),
       instance: 'test',
       now: () => this.#clock,
@@ -59,6 +68,7 @@ class Scene {
       settings: () => DEFAULT_CONFIG.reconcile,
       now: () => this.#clock,
       link: {
+        isConnected: () => this.isConnected,
         takesUpdates: () => this.takesUpdates,
         updateContainers: async (updates) => {
           this.sent.push(shown(updates));
@@ -90,12 +100,16 @@ class Scene {
   }
 
   apply(updates: readonly ContainerUpdate[]): void {
-    for (const { id, cpus } of updates) if (cpus !== undefined) this.cgroups.set(id, `${cpus}`);
+    for (const { id, cpus, mems } of updates) {
+      if (cpus !== undefined) this.cgroups.set(id, `${cpus}`);
+      if (mems !== undefined) this.memory.set(id, mems);
+    }
   }
 
   reading(id: string): CpusetReading {
     const cpus = this.cgroups.get(id);
-    return cpus === undefined ? { id, problem: 'gone' } : { id, cpus, effective: cpus, mems: '0' };
+    const mems = this.memory.get(id) ?? '';
+    return cpus === undefined ? { id, problem: 'gone' } : { id, cpus, effective: cpus, mems };
   }
 
   /** Time passes, and the reconciler's timer fires. */
@@ -316,6 +330,46 @@ describe('a container on other CPUs than it was told', () => {
   });
 });
 
+describe('a pinned container on other memory nodes than it was told', () => {
+  it('is found, counted and logged like one on other CPUs, and put right', async (t) => {
+    const scene = new Scene(t, {}, '2 nodes, 4 cpus each');
+    scene.create(annotated('pinned', '4-5'));
+    scene.memory.set('pinned', '0-1');
+    await scene.pass(DRIFT_MS);
+    assert.deepEqual(scene.complaints, ['container is not on the memory nodes it was told']);
+    const { container, told, found } = scene.log.at(-1)!;
+    assert.deepEqual([container, told, found], ['default/pinned/main', '1', '0-1']);
+    assert.deepEqual(scene.sent, [['pinned 4-5 mems 1']]);
+    await scene.pass(DRIFT_MS);
+    assert.deepEqual(scene.reconciler.counts, { drifted: 1, repaired: 1, repairs: 1, reconnects: 0 });
+    scene.assertAsWanted();
+  });
+
+  it('is counted once, also when its CPUs are others, too', async (t) => {
+    const scene = new Scene(t, {}, '2 nodes, 4 cpus each');
+    scene.create(annotated('pinned', '4-5'));
+    scene.memory.set('pinned', '0-1');
+    scene.cgroups.set('pinned', '0-7');
+    await scene.pass(DRIFT_MS);
+    assert.deepEqual(scene.complaints, [
+      'container is not on the CPUs it was told',
+      'container is not on the memory nodes it was told',
+    ]);
+    assert.equal(scene.reconciler.counts.drifted, 1);
+    scene.assertAsWanted();
+    assert.equal(scene.memory.get('pinned'), '1');
+  });
+
+  it('is as wanted where its cgroup says nothing of them, and there are no others', async (t) => {
+    const scene = new Scene(t);
+    scene.create(annotated('pinned', '4-5'));
+    scene.memory.delete('pinned');
+    await scene.pass(DRIFT_MS);
+    assert.equal(scene.reconciler.counts.drifted, 0);
+    assert.deepEqual(scene.sent, []);
+  });
+});
+
 describe('a pool that has grown', () => {
   it('reaches containers beyond the budget after 10 quiet seconds', async (t) => {
     const scene = new Scene(t, { poolGrowth: { rate: 1, burst: 1 } });
@@ -514,4 +568,43 @@ describe('an unplaced container', () => {
     await scene.pass(1);
     assert.deepEqual(scene.sent, [['second 1-5']]);
   });
+});
+
+describe('a runtime that is away', () => {
+  for (const takesUpdates of [true, false]) {
+    it(`is told nothing before it is back, ${takesUpdates ? 'and then without an event' : 'nor connected to anew'}`, async (t) => {
+      const scene = await foundDrift(t);
+      scene.takesUpdates = takesUpdates;
+      scene.isConnected = false;
+      for (let times = 0; times < 3; times++) await scene.pass(RECONNECT_EVERY_MS);
+      assert.deepEqual([scene.sent, scene.reconnects], [[], 0]);
+      assert.deepEqual(scene.reconciler.counts, { drifted: 1, repaired: 0, repairs: 0, reconnects: 0 });
+      scene.isConnected = true;
+      await scene.pass(1);
+      assert.deepEqual([scene.sent, scene.reconnects], takesUpdates ? [[['web 0,3-7']], 0] : [[], 1]);
+    });
+  }
+});
+
+describe('a reconciler that is closed, since another instance is active now,', () => {
+  for (const [how, takesUpdates] of [
+    ['sends nothing', true],
+    ['does not connect anew', false],
+  ] as const) {
+    it(`${how} because of containers that it has looked at meanwhile`, async (t) => {
+      const scene = new Scene(t);
+      scene.takesUpdates = takesUpdates;
+      scene.create(integer('one', 2));
+      scene.create(shared('web'));
+      scene.read = async (requests) => {
+        scene.reconciler.close();
+        scene.cgroups.set('web', '0-3');
+        return requests.map(({ id }) => scene.reading(id));
+      };
+      await scene.pass(DRIFT_MS);
+      assert.deepEqual(scene.sent, []);
+      assert.equal(scene.reconnects, 0);
+      assert.deepEqual(scene.complaints, []);
+    });
+  }
 });

@@ -273,10 +273,14 @@ class Run {
 
   #restart(): void {
     const placed = [...this.#ledger.entries.values()].filter((entry) => !entry.cpus.isEmpty);
-    // One that runs in the pool, and in as many CPUs as it asks for, looks like one that owns these.
+    const shared = [...this.#ledger.entries.values()].filter(({ workload }) => workload.kind === 'shared');
+    // One that runs in the pool, and in as many CPUs as it asks for, looks like one that owns these where nobody shares them.
     const isClear = ![...this.#ledger.entries.values()].some(
-      ({ workload, unplaced, told }) =>
-        unplaced !== undefined && workload.kind === 'integer' && told.cpus?.size === workload.count,
+      ({ workload, unplaced, told: { cpus } }) =>
+        unplaced !== undefined &&
+        workload.kind === 'integer' &&
+        cpus?.size === workload.count &&
+        !shared.some(({ told }) => told.cpus?.intersects(cpus)),
     );
     // Pinned ones come first: one that had found no place may now take the CPUs of an integer one.
     const awaited = Cpuset.union(

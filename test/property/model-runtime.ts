@@ -110,7 +110,9 @@ export class ModelRuntime {
   look(ledger: Ledger): void {
     for (const id of this.#drifted) {
       const [entry, cpus] = [ledger.entries.get(id), this.running.has(id) ? this.cpusOf(id) : undefined];
-      if (entry !== undefined && cpus !== undefined) ledger.observe([{ id, cpus, epoch: entry.epoch }]);
+      if (entry === undefined || cpus === undefined) continue;
+      const { mems = '' } = this.running.get(id)!.container.resources;
+      ledger.observe([{ id, cpus, mems, epoch: entry.epoch }]);
     }
   }
 

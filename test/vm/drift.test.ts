@@ -8,7 +8,7 @@ import { cpusetFolder } from '../e2e/harness/kernel.ts';
 import { annotated, integer, shared } from '../e2e/harness/pods.ts';
 import { until } from '../e2e/harness/until.ts';
 import { NODES } from './machine.ts';
-import { cpusOf } from './whereabouts.ts';
+import { cpusOf, whereabouts } from './whereabouts.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
 
@@ -38,6 +38,21 @@ describeOnEveryRelease('Cpusets changed behind the back of plugin and runtime', 
         .some(({ containerId, found }) => containerId === id && found === changes[i]);
       assert.ok(isReported, `the log tells of ${changes[i]}`);
     }
+  });
+
+  test('memory nodes of a pinned container are put right and reported', async () => {
+    await host.plugin({ reconcile: { after: 2, driftInterval: 3 } });
+    const container = await host.run(annotated(`${NODES[3]}`));
+    const { pid } = await container.inspect();
+    writeFileSync(join(cpusetFolder(pid), 'cpuset.mems'), '0-3');
+    assert.equal((await whereabouts(container)).mems, '0-3');
+    await until('it is held to node 3 again', async () => (await whereabouts(container)).mems === '3');
+    const isReported = host
+      .pluginLog()
+      .some(
+        ({ containerId, told, found }) => containerId === container.id && told === '3' && found === '0-3',
+      );
+    assert.ok(isReported, 'the log tells of it');
   });
 
   // There is no systemd in the machine: the test does what it would do, for runc leaves the container where it was told to.

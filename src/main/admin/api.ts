@@ -131,7 +131,7 @@ export interface ContainerView {
   readonly cpus: string;
   /** What the runtime was last told; absent if nothing, so that it may run anywhere. */
   readonly runsOn?: string;
-  /** Where it was found, when that is not where it was told to be. */
+  /** The CPUs it was found on, when these or its memory nodes are not those it was told. */
   readonly seen?: string;
   /** Memory nodes it is bound to. */
   readonly mems?: string;
@@ -172,7 +172,7 @@ export interface PlannerView {
 }
 
 export interface ReconcileView {
-  /** Containers found on other CPUs than they were told, ... */
+  /** Containers found on other CPUs or memory nodes than they were told, ... */
   readonly drifted: number;
   /** ... and those of them found where they should be later. */
   readonly repaired: number;

@@ -181,7 +181,7 @@ export const DEFINITIONS: readonly Definition[] = [
   {
     type: 'gauge',
     name: 'containers_not_as_told',
-    help: 'Containers found on other CPUs than they were told.',
+    help: 'Containers found on other CPUs or memory nodes than they were told.',
     read: ({ ledger }) => {
       const entries = [...(ledger()?.entries.values() ?? [])];
       return one(entries.filter(({ seen }) => seen !== undefined).length);
@@ -204,7 +204,7 @@ export const DEFINITIONS: readonly Definition[] = [
   {
     type: 'counter',
     name: 'drift_total',
-    help: 'Times that a container was found on other CPUs than it was told.',
+    help: 'Times that a container was found on other CPUs or memory nodes than it was told.',
     read: ({ reconcile }) => one(reconcile().drifted),
   },
   {

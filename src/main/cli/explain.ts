@@ -5,7 +5,16 @@ import { didYouMean } from '../suggest.ts';
 import type { AskOptions } from './args.ts';
 import { type Candidate, candidates } from './candidates.ts';
 import { describeRecord } from './journal.ts';
-import { duration, type LiveState, moment, nameOfView, outputWidth, ownsCpus, readState } from './live.ts';
+import {
+  describeDrift,
+  duration,
+  type LiveState,
+  moment,
+  nameOfView,
+  outputWidth,
+  ownsCpus,
+  readState,
+} from './live.ts';
 import { counted, type Paint, painter, wantsColour, wrap } from './paint.ts';
 
 const NAME_COLUMNS = 12;
@@ -99,9 +108,7 @@ function explainContainer(
     ...row('Kind', `${kind}: ${reason}`),
     ...row('Runs on', describePlace(live, view)),
     ...(view.mems === undefined ? [] : row('Memory', `of NUMA node ${view.mems}`)),
-    ...(view.seen === undefined
-      ? []
-      : row('But', paint(`it was found on CPUs ${view.seen}, which is not what it was told`, 'warning'))),
+    ...(view.seen === undefined ? [] : row('But', paint(`it was found ${describeDrift(view)}`, 'warning'))),
     ...row('Since', `${moment(since)}, ${duration(time - since)} ago`),
     ...(createdAt === since || createdAt === 0 ? [] : row('Created', moment(createdAt))),
     ...explainChoice(live, view).flatMap(([name, text]) => row(name, text)),

@@ -25,6 +25,12 @@ export function nameOfView({ id, namespace, pod, container }: ContainerView): st
   return pod === '' ? id : `${namespace}/${pod}/${container}`;
 }
 
+/** How a container was found not to be as it was told. */
+export function describeDrift({ seen, runsOn, cpus, mems }: ContainerView): string {
+  const told = runsOn ?? cpus;
+  return seen === told ? `on other memory nodes than ${mems}` : `on CPUs ${seen}, not on ${told}`;
+}
+
 /** Whether the container owns CPUs. */
 export function ownsCpus({ cpus }: ContainerView): boolean {
   return cpus !== '';

@@ -1,7 +1,16 @@
 import type { ContainerView, StateView } from '../admin/api.ts';
 import { AdminClient } from '../admin/client.ts';
 import type { AskOptions } from './args.ts';
-import { duration, type LiveState, moment, nameOfView, outputWidth, ownsCpus, readState } from './live.ts';
+import {
+  describeDrift,
+  duration,
+  type LiveState,
+  moment,
+  nameOfView,
+  outputWidth,
+  ownsCpus,
+  readState,
+} from './live.ts';
 import { counted, type Paint, painter, wantsColour, wrap } from './paint.ts';
 
 /** What NRI gives a plugin by default, in milliseconds. */
@@ -115,9 +124,7 @@ function findProblems(live: LiveState, growing: number): readonly string[] {
     const offline = owned.minus(topology.online);
     return [
       ...(view.unplaced === undefined ? [] : [`${name} runs in the pool: ${view.unplaced}`]),
-      ...(view.seen === undefined
-        ? []
-        : [`${name} was found on CPUs ${view.seen}, not on ${view.runsOn ?? view.cpus}`]),
+      ...(view.seen === undefined ? [] : [`${name} was found ${describeDrift(view)}`]),
       ...(owned.isEmpty || view.runsOn === view.cpus
         ? []
         : [`${name} owns CPUs ${owned} and was told ${view.runsOn ?? 'nothing'}`]),

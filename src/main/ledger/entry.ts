@@ -22,7 +22,7 @@ export interface Entry {
   /** Why an annotated or integer container owns no CPUs and runs in the pool. */
   readonly unplaced: string | undefined;
   readonly told: Told;
-  /** Where the container was found by looking, when that is not where it was told to be. */
+  /** The CPUs that the container was found on by looking, when these or its memory nodes are not those it was told. */
   readonly seen: Cpuset | undefined;
   /** The ledger's epoch in which this was decided. */
   readonly epoch: number;

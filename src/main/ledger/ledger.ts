@@ -11,7 +11,7 @@ import { Growth } from './growth.ts';
 import { type PlannedMoves, poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
 import { applyResources } from './resources.ts';
-import { noteDoubts, noteSightings, type Sighting } from './sightings.ts';
+import { type Drifted, noteDoubts, noteSightings, type Sighting } from './sightings.ts';
 import { type Draft, LedgerState } from './state.ts';
 import { StickyCpus } from './sticky.ts';
 import {
@@ -301,9 +301,9 @@ export class Ledger {
    *
    * @returns the containers found elsewhere that were not known to be
    */
-  observe(sightings: readonly Sighting[]): readonly Entry[] {
+  observe(sightings: readonly Sighting[]): readonly Drifted[] {
     const draft = this.#state.draft();
-    const { hasChanged, elsewhere } = noteSightings(draft, this.#policy.topology.online, sightings);
+    const { hasChanged, elsewhere } = noteSightings(draft, this.#policy, sightings);
     if (hasChanged) draft.commit();
     return elsewhere;
   }

@@ -318,7 +318,8 @@ function difference(entry: Entry, want: Told): ContainerUpdate {
     id: entry.container.id,
     ...(want.cpus !== undefined &&
       (entry.seen !== undefined || !told.cpus?.equals(want.cpus)) && { cpus: want.cpus }),
-    ...(want.mems !== undefined && want.mems !== told.mems && { mems: want.mems }),
+    ...(want.mems !== undefined &&
+      (entry.seen !== undefined || want.mems !== told.mems) && { mems: want.mems }),
     ...(want.quota !== undefined && want.quota !== told.quota && { quota: want.quota }),
   };
 }

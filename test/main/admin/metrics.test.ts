@@ -120,7 +120,7 @@ describe('containers', () => {
     const { placing } = scene.plugin;
     create(scene, shared('web'));
     const { epoch } = placing.entries.get('web')!;
-    placing.observe([{ id: 'web', cpus: cpuset('3'), epoch }]);
+    placing.observe([{ id: 'web', cpus: cpuset('3'), mems: '0-1', epoch }]);
     const metrics = await Exposition.of(scene);
     assert.equal(metrics.value('containers_not_as_told'), 1);
     assert.equal(metrics.value('containers_not_as_wanted', { difference: 'misplaced' }), 1);

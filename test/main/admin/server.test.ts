@@ -55,7 +55,7 @@ describe('the state', () => {
     placing.synchronize([integer('big', 9)]);
     create(scene, shared('web'));
     const { epoch } = placing.entries.get('web')!;
-    placing.observe([{ id: 'web', cpus: placing.policy.topology.nodes[1]!.cpus, epoch }]);
+    placing.observe([{ id: 'web', cpus: placing.policy.topology.nodes[1]!.cpus, mems: '0-1', epoch }]);
     const { containers, notAsWanted } = await scene.state();
     const byPod = new Map(containers.map((container) => [container.pod, container]));
     assert.match(byPod.get('big')?.unplaced ?? '', /9 exclusive CPUs/);

@@ -27,6 +27,7 @@ test('what is not as wanted is listed, each with what is the matter', () => {
         { ...INTEGER, pod: 'poor', cpus: '', unplaced: '0 are free' },
         { container: 'main', pod: 'web', kind: 'shared', cpus: '', runsOn: '0-1' },
         { container: 'main', pod: 'pinned', kind: 'annotated', cpus: '9', runsOn: '9' },
+        { container: 'main', pod: 'io', kind: 'annotated', cpus: '5', runsOn: '5', seen: '5', mems: '1' },
       ],
       pool: '0,3-4,7',
       health: { live: true, ready: false, missing: ['not registered with the runtime'] },
@@ -35,6 +36,7 @@ test('what is not as wanted is listed, each with what is the matter', () => {
   assert.match(text, /^As wanted +no$/m);
   assert.match(text, /- not registered with the runtime$/m);
   assert.match(text, /- default\/job\/main was found on CPUs 0-7, not on 1,5$/m);
+  assert.match(text, /- default\/io\/main was found on other memory nodes than 1$/m);
   assert.match(text, /- default\/moving\/main owns CPUs 2,6 and was told 3,7$/m);
   assert.match(text, /- default\/poor\/main runs in the pool: 0 are free$/m);
   assert.match(text, /- default\/web\/main was told CPUs 0-1, some of which are not in its pool any more$/m);

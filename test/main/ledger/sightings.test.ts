@@ -12,9 +12,9 @@ function foundElsewhere(): Ledger {
   return node.ledger;
 }
 
-/** A container is found on these CPUs. */
-function find(ledger: Ledger, id: string, cpus: string): void {
-  ledger.observe([{ id, cpus: cpuset(cpus), epoch: ledger.entries.get(id)!.epoch }]);
+/** A container is found on these CPUs and memory nodes. */
+function find(ledger: Ledger, id: string, cpus: string, mems = '0'): void {
+  ledger.observe([{ id, cpus: cpuset(cpus), mems, epoch: ledger.entries.get(id)!.epoch }]);
 }
 
 /** Where a container is, if that is known to be elsewhere than it was told. */
@@ -29,6 +29,77 @@ describe('a container that was found elsewhere than it was told', () => {
     const listed = { pod, container: { ...container, resources: { cpus: '0,3-7' } } };
     assert.deepEqual(shown(ledger.synchronize([listed], true)), ['web 0,3-7']);
     assert.equal(seen(ledger, 'web'), undefined);
+  });
+});
+
+describe('memory nodes that were changed', () => {
+  const HOST = '2 nodes, 2 cpus each';
+
+  /** A ledger that found `io`, which it holds to node 1, on both. */
+  const foundOnBoth = (): Ledger => {
+    const { ledger } = nodeOf(HOST);
+    ledger.create(annotated('io', '2-3').pod, annotated('io', '2-3').container);
+    find(ledger, 'io', '2-3', '0-1');
+    return ledger;
+  };
+
+  test('are told again to the pinned container that is held to others', () => {
+    const ledger = foundOnBoth();
+    assert.equal(seen(ledger, 'io'), '2-3');
+    assert.deepEqual(shown(ledger.reconcile()), ['io 2-3 mems 1']);
+    find(ledger, 'io', '2-3', '1');
+    assert.deepEqual(shown(ledger.reconcile()), []);
+  });
+
+  test('are told again together with CPUs that were changed', () => {
+    const ledger = foundOnBoth();
+    find(ledger, 'io', '0-3', '0-1');
+    assert.deepEqual(shown(ledger.reconcile()), ['io 2-3 mems 1']);
+  });
+
+  test('are told again with the answer to a list, where the runtime says what it was told', () => {
+    const ledger = foundOnBoth();
+    const { pod, container } = ledger.entries.get('io')!;
+    const listed = { pod, container: { ...container, resources: { cpus: '2-3', mems: '1' } } };
+    assert.deepEqual(shown(ledger.synchronize([listed])), ['io 2-3 mems 1']);
+  });
+
+  test('and put back by others are nothing to be told', () => {
+    const ledger = foundOnBoth();
+    find(ledger, 'io', '2-3', '1');
+    assert.equal(seen(ledger, 'io'), undefined);
+    assert.deepEqual(shown(ledger.reconcile()), []);
+  });
+
+  test('are left to others where nobody is held to any', () => {
+    const { ledger } = nodeOf(HOST);
+    ledger.create(integer('db', 1).pod, integer('db', 1).container);
+    find(ledger, 'db', '1', '1');
+    assert.deepEqual(shown(ledger.reconcile()), []);
+    const held = foundOnBoth();
+    find(held, 'io', '2-3', '1');
+    held.changePolicy(policyOf(HOST, { numaMemoryPolicy: 'none' }));
+    find(held, 'io', '2-3', '0-1');
+    assert.deepEqual(shown(held.reconcile()), []);
+  });
+
+  test('are not, where the container has yet to be told of any', () => {
+    const { ledger } = nodeOf(HOST, { numaMemoryPolicy: 'none' });
+    ledger.create(annotated('io', '2-3').pod, annotated('io', '2-3').container);
+    ledger.changePolicy(policyOf(HOST));
+    find(ledger, 'io', '2-3', '0-1');
+    assert.equal(seen(ledger, 'io'), undefined);
+    assert.deepEqual(shown(ledger.reconcile()), ['io mems 1']);
+  });
+
+  test('are left to the kernel while a CPU of the container is offline', () => {
+    const { ledger } = nodeOf(HOST);
+    ledger.create(annotated('io', '1-2').pod, annotated('io', '1-2').container);
+    const { nodes } = ledger.policy.topology;
+    const left = nodes.map((node) => ({ ...node, cpus: node.cpus.minus(cpuset('2')) }));
+    ledger.changePolicy(policyOf(HOST, {}, { online: cpuset('0-1,3'), offline: cpuset('2'), nodes: left }));
+    find(ledger, 'io', '1', '0');
+    assert.deepEqual(shown(ledger.reconcile()), []);
   });
 });
 

@@ -192,7 +192,7 @@ test('so does the answer to a stop', () => {
   ledger.remove('gone');
   ledger.changePolicy(policyOf('8 cpus', { reservedCpus: '1-2' }));
   const { epoch } = ledger.entries.get('drifted')!;
-  ledger.observe([{ id: 'drifted', cpus: cpuset('0-7'), epoch }]);
+  ledger.observe([{ id: 'drifted', cpus: cpuset('0-7'), mems: '0', epoch }]);
   const ids = ledger.stop('stopping').map(({ id }) => id);
   assert.deepEqual(ids, [...new Set(ids)]);
 });
