@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { foreignness, type Rejection, readTarget, type Target } from './access.ts';
 import { API, JOURNAL_PAGE } from './api.ts';
+import { limitConnections } from './connection-limit.ts';
 import { EventStream } from './event-stream.ts';
 import { Pulse } from './health.ts';
 import type { Metrics } from './metrics.ts';
@@ -97,10 +98,11 @@ export class AdminServer {
       (request, response) => void this.#serve(request, response, ownName),
     );
     server.maxHeadersCount = MAX_HEADERS;
-    server.maxConnections = maxConnections;
+    limitConnections(server, maxConnections);
     // Sockets that say nothing, and those that read nothing.
     server.timeout = this.#answerTimeoutMs;
     this.#servers.add(server);
+    server.once('close', () => this.#servers.delete(server));
     return server;
   }
 

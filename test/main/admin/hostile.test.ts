@@ -112,12 +112,29 @@ describe('a request that is too much', () => {
     await closed(socket);
   });
 
-  test('by the number of connections is turned away, and the unix socket still works', async (t) => {
+  test('by the number of connections that are being answered is turned away, and the unix socket still works', async (t) => {
     const scene = await Scene.start(t, { maxConnections: 3 });
-    const held = [1, 2, 3].map(() => open(t, scene));
-    await Promise.all(held.map(({ socket }) => once(socket, 'connect')));
+    for (const { socket, got } of [1, 2, 3].map(() => open(t, scene))) {
+      socket.write('GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      await until('its events come', () => got().includes('event: state'));
+    }
     await closed(open(t, scene).socket);
     assert.equal((await scene.ask('/healthz')).status, 200);
+  });
+
+  test('by holding all connections and asking nothing does not keep others out', async (t) => {
+    const scene = await Scene.start(t, { maxConnections: 3 });
+    const following = open(t, scene);
+    following.socket.write('GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await until('its events come', () => following.got().includes('event: state'));
+    const [older, newer] = [open(t, scene), open(t, scene)];
+    await Promise.all([older, newer].map(({ socket }) => once(socket, 'connect')));
+    assert.equal((await scene.askTcp('/healthz')).status, 200);
+    await closed(older.socket);
+    assert.equal(following.socket.closed, false);
+    newer.socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
+    await closed(newer.socket);
+    assert.match(newer.got(), /^HTTP\/1\.1 200 /);
   });
 });
 
