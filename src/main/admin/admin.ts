@@ -89,6 +89,7 @@ export class Admin {
         log.info({ socket: path }, 'admin server is listening');
         return;
       } catch (error) {
+        server.close();
         if (!(error instanceof SocketInUseError)) {
           this.#doWithout(path, error);
           return;
@@ -102,7 +103,10 @@ export class Admin {
 
   async #listenOnTcp(host: string, port: number): Promise<void> {
     const server = this.#server.create(host);
-    server.once('error', (error) => this.#doWithout(`${host}:${port}`, error));
+    server.once('error', (error) => {
+      server.close();
+      this.#doWithout(`${host}:${port}`, error);
+    });
     server.listen(port, host, () => {
       server.removeAllListeners('error');
       const bound = server.address();

@@ -5,8 +5,11 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import { Admin } from '../../../src/main/admin/admin.ts';
+import { AdminServer } from '../../../src/main/admin/server.ts';
 import { until } from '../../e2e/harness/until.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { Plugin } from './fixtures.ts';
@@ -81,6 +84,27 @@ describe('the socket', () => {
     await second.untilListening();
     assert.equal(await healthOf({ socketPath }), 200);
     assert.equal(second.lines.length, 2, 'that it waits is said once');
+  });
+});
+
+test('waiting for a socket takes no memory', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const socketPath = join(temporaryFolder(t), 'admin.sock');
+  await open(t, socketPath).untilListening();
+  const tries: WeakRef<object>[] = [];
+  const { create } = AdminServer.prototype;
+  const { mock } = t.mock.method(AdminServer.prototype, 'create', function (this: AdminServer) {
+    const server = create.call(this);
+    tries.push(new WeakRef(server));
+    return server;
+  });
+  open(t, socketPath);
+  await until('it has tried ten times', () => tries.length >= 10);
+  await until('it has forgotten the first', () => {
+    mock.resetCalls();
+    collectGarbage();
+    return tries[0]!.deref() === undefined;
   });
 });
 
