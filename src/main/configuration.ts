@@ -30,6 +30,8 @@ export class Configuration {
   #nri: { readonly text: string; readonly settings: Partial<Config> } | undefined;
   /** Of the rules in force and the runtime that is there. */
   #isMemoryLeftAlone = false;
+  /** What is wrong, by what has changed. */
+  readonly #refused = new Map<string, string>();
   #endWatch = (): void => {};
 
   constructor(options: ConfigurationOptions) {
@@ -45,6 +47,11 @@ export class Configuration {
   /** The rules in force. There are some once the host is known. */
   get policy(): Policy {
     return this.#rules!.policy;
+  }
+
+  /** What is wrong with changes after which the rules before them stayed in force, until it is put right. */
+  get refused(): readonly string[] {
+    return [...this.#refused.values()];
   }
 
   /** Whether host and runtime are known. */
@@ -107,10 +114,12 @@ export class Configuration {
     const { logger } = this.#options.log;
     try {
       const { topology } = await change();
+      this.#refused.delete(why);
       this.#noteRules();
       logger.info({ online: topology.online.toString() }, why);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
+      this.#refused.set(why, error.message);
       logger.error(`${error.message}; the configuration before it stays in force`);
       return;
     }

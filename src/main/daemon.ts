@@ -300,6 +300,7 @@ export class Daemon {
         journal: this.#journal,
         observations: this.#observations,
         config: () => this.#configuration.config,
+        refusedSettings: () => this.#configuration.refused,
         policy: () => this.#configuration.policy,
         ledger: () => this.#ledger,
         runtime: () => this.#runtime,

@@ -105,6 +105,26 @@ describe('the alert rules', () => {
       rules.map(({ expr }) => expr),
     ));
 
+  test('that go by how a count grows have one that is told before it does', async (t) => {
+    const { samples } = await Exposition.of(await Scene.start(t, { isAlone: true }));
+    const growing = rules.flatMap(({ expr }) => [...expr.matchAll(/increase\(([^[]*)\[/g)]);
+    assert.ok(growing.length > 0);
+    for (const [, selector = ''] of growing) {
+      for (const { name, matchers } of selectors(selector)) {
+        const told = samples.filter((sample) => sample.name === name);
+        assert.ok(told.length > 0, name);
+        for (const { label, value } of matchers) {
+          for (const each of value.split('|')) {
+            assert.ok(
+              told.some(({ labels }) => labels[label] === each),
+              `${name}{${label}="${each}"}`,
+            );
+          }
+        }
+      }
+    }
+  });
+
   test('have names, severities and texts, and are explained to operators', () => {
     const operations = readFileSync(join(FOLDER, '../../docs/operations.md'), 'utf8');
     assert.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length);

@@ -155,6 +155,16 @@ describe('Rules in force', () => {
     }
     assert.equal(configuration.policy, policy);
     assert.deepEqual(changes, []);
+    assert.match(configuration.refused.join('\n'), /^configuration from .*4096.*\n.*config\.yaml.*"many"/);
+    await configuration.setNri('', RUNTIME);
+    assert.match(
+      configuration.refused.join('\n'),
+      /^.*config\.yaml.*"many"/,
+      'the file is as wrong as before',
+    );
+    write('minSharedCpus: 3');
+    await until('the file is read', () => changes.length === 2);
+    assert.deepEqual(configuration.refused, []);
   });
 
   it('no longer follow the file when all is closed', async (t) => {

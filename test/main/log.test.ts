@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type LogOptions, type LogPlaces, openLog } from '../../src/main/log.ts';
+import { until } from '../e2e/harness/until.ts';
 
 let folder: string;
 let file: string;
@@ -64,6 +65,16 @@ describe('lines', () => {
       await close();
     }
     assert.deepEqual(messages(), ['one', 'two']);
+  });
+
+  test('begin the file anew when it was emptied meanwhile, as logrotate does with copytruncate', async () => {
+    const { logger, close } = await toFile();
+    logger.info('before');
+    await until('the line is there', () => text() !== '');
+    truncateSync(file);
+    logger.info('after');
+    await close();
+    assert.deepEqual(messages(), ['after']);
   });
 
   test('keep their order when there are many', async () => {

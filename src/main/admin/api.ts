@@ -52,6 +52,8 @@ export interface StateView {
   readonly topology: TopologyView;
   /** The configuration in force. */
   readonly settings: Config;
+  /** What is wrong with later ones that were refused; absent when nothing is. */
+  readonly refusedSettings?: readonly string[];
   /** The shared pool. */
   readonly pool: string;
   /** The settings `reservedCpus` and `protectedCpus` on this host. */

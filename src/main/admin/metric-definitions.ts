@@ -64,6 +64,12 @@ export const DEFINITIONS: readonly Definition[] = [
     read: ({ isActive }) => one(Number(isActive())),
   },
   {
+    type: 'gauge',
+    name: 'settings_refused',
+    help: 'Changes of the settings that are wrong, so that those before them are in force.',
+    read: ({ refusedSettings }) => one(refusedSettings().length),
+  },
+  {
     type: 'counter',
     name: 'registrations_total',
     help: 'Registrations that the runtime accepted; each but the first is a reconnect.',
@@ -99,6 +105,8 @@ export const DEFINITIONS: readonly Definition[] = [
     help: 'CPUs by NUMA node and state; the node of offline CPUs is not known.',
     labels: ['node', 'state'],
     read: (source) => {
+      // Only who decides knows whose they are, and a sum over the instances of a node is to count each CPU once.
+      if (!source.isActive()) return [];
       const { nodes } = source.policy().topology;
       const { offline, ...states } = cpusByState(source.policy(), source.config(), source.ledger());
       const online = nodes.flatMap(({ id, cpus }) =>
@@ -264,7 +272,7 @@ export const DEFINITIONS: readonly Definition[] = [
     help: 'Workers that died, hung or failed.',
     labels: ['worker', 'kind'],
     read: ({ observations }) =>
-      [...observations.incidents].flatMap(([worker, kinds]) =>
+      Object.entries(observations.incidents).flatMap(([worker, kinds]) =>
         [...kinds].map(([kind, count]): Sample => [{ worker, kind }, count]),
       ),
   },

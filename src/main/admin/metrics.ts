@@ -4,8 +4,9 @@ import type { Metric } from 'prom-client';
 import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Registry from 'prom-client/lib/registry.js';
+import type { EventName, EventOutcome } from '../nri/session.ts';
 import { BOUNDS_PER_DOUBLING, BOUNDS_US, type Latency } from './latencies.ts';
-import { DEFINITIONS, type Definition, type Sample } from './metric-definitions.ts';
+import { DEFINITIONS, type Definition } from './metric-definitions.ts';
 import type { AdminSource } from './source.ts';
 
 /** What all names begin with. */
@@ -22,7 +23,7 @@ export class Metrics {
     this.contentType = this.#registry.contentType;
     for (const definition of DEFINITIONS) define(this.#registry, definition, source);
     this.#registry.registerMetric(eventDurations(source));
-    define(this.#registry, loopDelay(this.#loopDelay), source);
+    this.#registry.registerMetric(loopDelay(this.#loopDelay));
     this.#loopDelay.enable();
   }
 
@@ -61,37 +62,66 @@ function define(registry: Registry, definition: Definition, source: AdminSource)
   }
 }
 
-function loopDelay(delay: IntervalHistogram): Definition {
-  return {
-    type: 'gauge',
-    name: 'event_loop_delay_seconds',
-    help: 'How late the event loop was since the last scrape.',
-    labels: ['quantile'],
-    read: () => {
-      const late = (ns: number): number => Math.max(0, ns / 1e9 - LOOP_RESOLUTION_MS / 1000);
-      const samples: readonly Sample[] = [
-        [{ quantile: '0.5' }, late(delay.percentile(50))],
-        [{ quantile: '0.99' }, late(delay.percentile(99))],
-        [{ quantile: '0.999' }, late(delay.percentile(99.9))],
-        [{ quantile: '1' }, late(delay.max)],
-      ];
-      delay.reset();
-      return samples;
-    },
+/** Quantiles that were found elsewhere: the library's own kind of summary would find them itself. */
+function loopDelay(delay: IntervalHistogram): Metric {
+  const name = `${PREFIX}event_loop_delay_seconds`;
+  const help = 'How late the event loop was since the last scrape.';
+  const sample = (quantile: string, ns: number) => ({
+    labels: { quantile },
+    value: Math.max(0, ns / 1e9 - LOOP_RESOLUTION_MS / 1000),
+  });
+  const get = async () => {
+    const values = [
+      sample('0.5', delay.percentile(50)),
+      sample('0.99', delay.percentile(99)),
+      sample('0.999', delay.percentile(99.9)),
+      sample('1', delay.max),
+    ];
+    delay.reset();
+    return { name, help, type: 'summary', values };
   };
+  return asMetric(name, get);
 }
 
 /**
  * The histogram of event durations, from counts that are kept elsewhere, since they have to be there before this library is
- * loaded. The library's own kind would count anew, so this has the one method by which a registry reads a metric.
+ * loaded: the library's own kind would count anew.
  */
 function eventDurations({ observations }: AdminSource): Metric {
   const name = `${PREFIX}event_duration_seconds`;
   const help = 'How long events of the runtime took, from request to answer.';
   const get = async () => {
-    const values = observations.latencies.all.flatMap((latency) => buckets(name, latency));
-    return { name, help, type: 'histogram', aggregator: 'sum', values };
+    const recorded = observations.latencies.all;
+    const missing = FAILURES.filter(
+      ({ event, outcome }) => !recorded.some((each) => each.event === event && each.outcome === outcome),
+    );
+    return {
+      name,
+      help,
+      type: 'histogram',
+      values: [...recorded, ...missing].flatMap((each) => buckets(name, each)),
+    };
   };
+  return asMetric(name, get);
+}
+
+const EVENTS: Readonly<Record<EventName, true>> = {
+  configure: true,
+  synchronize: true,
+  create: true,
+  update: true,
+  stop: true,
+  remove: true,
+  'stop-pod': true,
+};
+const FAILED: readonly EventOutcome[] = ['late', 'failed'];
+/** What is alerted on. Prometheus sees a count grow only from what it was before, so these are told before there are any. */
+const FAILURES: readonly Latency[] = Object.keys(EVENTS).flatMap((event) =>
+  FAILED.map((outcome) => ({ event, outcome, count: 0, sumUs: 0, maxUs: 0, counts: BOUNDS_US.map(() => 0) })),
+);
+
+/** A metric of our own making has the one method by which a registry reads one. */
+function asMetric(name: string, get: () => Promise<unknown>): Metric {
   return { name, get } as unknown as Metric;
 }
 

@@ -1,11 +1,34 @@
+import type { CallFailure } from '../../workers/host-thread.ts';
 import type { PlannerResult } from '../../workers/planner.ts';
+import type { PlannerIncident } from '../../workers/planner-threads.ts';
 import type { JournalRecord } from '../journal.ts';
 import type { Entry } from '../ledger/entry.ts';
+import type { RefusalCode } from '../ledger/refusal.ts';
 import type { EventOutcome } from '../nri/session.ts';
 import { Latencies } from './latencies.ts';
 
 /** The parts of the program that run in threads of their own. */
 export type WorkerName = 'host' | 'planner';
+
+// What is alerted on is told before there is any: Prometheus sees a count grow only from what it was before.
+const NO_REFUSALS: Readonly<Record<RefusalCode, number>> = {
+  'bad-annotation': 0,
+  'cpu-not-online': 0,
+  'cpu-protected': 0,
+  'namespace-may-not-pin': 0,
+  'not-enough-cpus': 0,
+  'pool-too-small': 0,
+  'shared-container-starved': 0,
+  'cannot-reassign': 0,
+  'pool-empty': 0,
+};
+const NO_HOST_INCIDENTS: Readonly<Record<CallFailure['kind'], number>> = { died: 0, timeout: 0, error: 0 };
+const NO_PLANNER_INCIDENTS: Readonly<Record<PlannerIncident['kind'], number>> = {
+  ...NO_HOST_INCIDENTS,
+  'out-of-memory': 0,
+  'bad-plan': 0,
+  'wrong-epoch': 0,
+};
 
 /**
  * What has happened since the start, in numbers. Its parts tell it in passing, so it does as little as it can: what takes
@@ -14,13 +37,16 @@ export type WorkerName = 'host' | 'planner';
 export class Observations {
   readonly latencies = new Latencies();
   /** Refused events by code. */
-  readonly refusals = new Map<string, number>();
+  readonly refusals = new Map<string, number>(Object.entries(NO_REFUSALS));
   /** What was wrong without being a reason to refuse, such as annotations that were ignored. */
   warnings = 0;
   /** Updates of containers that an event did not concern, by the event that carried them. */
   readonly updates = new Map<string, number>();
   /** What went wrong with workers. */
-  readonly incidents = new Map<WorkerName, Map<string, number>>();
+  readonly incidents: Readonly<Record<WorkerName, Map<string, number>>> = {
+    host: new Map(Object.entries(NO_HOST_INCIDENTS)),
+    planner: new Map(Object.entries(NO_PLANNER_INCIDENTS)),
+  };
   /** Containers moved for others, and how many of their CPUs changed. */
   moves = 0;
   movedCpus = 0;
@@ -82,9 +108,7 @@ export class Observations {
   }
 
   noteIncident(worker: WorkerName, kind: string): void {
-    const kinds = this.incidents.get(worker) ?? new Map<string, number>();
-    this.incidents.set(worker, kinds);
-    count(kinds, kind, 1);
+    count(this.incidents[worker], kind, 1);
   }
 
   notePlan({ ms, first, best }: PlannerResult): void {

@@ -19,6 +19,8 @@ export interface AdminSource {
   readonly journal: Journal;
   readonly observations: Observations;
   config(): Config;
+  /** What is wrong with changes of the settings after which those before stayed in force. */
+  refusedSettings(): readonly string[];
   policy(): Policy;
   ledger(): Ledger | undefined;
   runtime(): RuntimeFacts | undefined;

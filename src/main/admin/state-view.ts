@@ -15,6 +15,7 @@ export function stateView(source: AdminSource, health: HealthView): StateView {
   const { topology } = source.policy();
   const runtime = runtimeView(source);
   const planner = source.planner();
+  const refusedSettings = source.refusedSettings();
   return {
     epoch: ledger?.epoch ?? 0,
     sequence: journal.last,
@@ -24,6 +25,7 @@ export function stateView(source: AdminSource, health: HealthView): StateView {
     health,
     topology: topologyView(topology),
     settings: config,
+    ...(refusedSettings.length > 0 && { refusedSettings }),
     pool: ledger === undefined ? '' : `${ledger.pool}`,
     reserved: `${configuredCpus(config, 'reservedCpus', topology.maxCpuId)}`,
     protected: `${configuredCpus(config, 'protectedCpus', topology.maxCpuId)}`,
@@ -41,7 +43,11 @@ export function stateView(source: AdminSource, health: HealthView): StateView {
 export function stateKey(source: AdminSource): readonly unknown[] {
   const { ledger, journal, observations, policy } = source;
   const { isConnected, isInStep, registeredAt } = observations;
-  return [ledger()?.epoch, journal.last, isConnected, isInStep, registeredAt, policy(), source.isActive()];
+  const refused = source.refusedSettings().join();
+  return [
+    ...[ledger()?.epoch, journal.last, isConnected, isInStep, registeredAt],
+    ...[policy(), refused, source.isActive()],
+  ];
 }
 
 export function versionText({ major, minor, patch }: NriVersion): string {

@@ -136,6 +136,7 @@ function findProblems(live: LiveState, growing: number): readonly string[] {
   });
   return [
     ...health.missing,
+    ...(state.refusedSettings ?? []).map((wrong) => `${wrong}; the settings before it stay in force`),
     ...(timeout !== undefined && timeout < needed
       ? [
           `the time-out of ${timeout} ms is short for ${counted(containers.length, 'container')}: ${needed} ms would do (plugin_request_timeout of the runtime's NRI)`,

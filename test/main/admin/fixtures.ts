@@ -53,6 +53,8 @@ export class Plugin implements AdminSource {
   runtimeFacts: RuntimeFacts | undefined;
   /** Whether no other instance on the node is. */
   active = true;
+  /** What is wrong with settings that were refused. */
+  readonly refused: string[] = [];
   readonly #config: Config;
   readonly #policy: Policy;
 
@@ -80,6 +82,7 @@ export class Plugin implements AdminSource {
   }
 
   config = (): Config => this.#config;
+  refusedSettings = (): readonly string[] => this.refused;
   policy = (): Policy => this.#policy;
   ledger = (): Ledger | undefined => (this.runtimeFacts === undefined ? undefined : this.placing);
   runtime = (): RuntimeFacts | undefined => this.runtimeFacts;

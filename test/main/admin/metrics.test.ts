@@ -45,6 +45,14 @@ test('every metric begins with our prefix and says what it is', async (t) => {
   }
 });
 
+test('only summaries have quantiles, and only histograms have bounds', async (t) => {
+  const { types, samples } = await Exposition.of(await Scene.start(t));
+  for (const { name, labels } of samples) {
+    if ('quantile' in labels) assert.equal(types.get(name), 'summary', name);
+    if ('le' in labels) assert.equal(types.get(name.replace(/_bucket$/, '')), 'histogram', name);
+  }
+});
+
 describe('CPUs by state', () => {
   const statesOf = async (scene: Scene) => {
     const states: Record<string, number> = {};
@@ -71,6 +79,12 @@ describe('CPUs by state', () => {
       '1 isolated': 1,
       ' offline': 2,
     });
+  });
+
+  test('are told by the instance that decides, not by one that waits', async (t) => {
+    const scene = await Scene.start(t, { isAlone: true });
+    scene.plugin.active = false;
+    assert.deepEqual(await statesOf(scene), {});
   });
 
   test('are told before a runtime has called', async (t) => {
@@ -174,7 +188,7 @@ describe('what happened is counted', () => {
     assert.deepEqual([below('0.000032'), below('0.000064'), below('+Inf')], [0, 2, 3]);
     const buckets = metrics
       .all('event_duration_seconds_bucket')
-      .filter(({ labels: { event } }) => event === 'stop');
+      .filter(({ labels: { event, outcome } }) => event === 'stop' && outcome === 'late');
     assert.deepEqual(
       buckets.map(({ value }) => value),
       [...Array(buckets.length - 1).fill(0), 1],
@@ -219,6 +233,15 @@ test('who we are and what the runtime is are told', async (t) => {
   assert.equal(metrics.value('build_info', { node_version: process.version }), 1);
   assert.equal(metrics.value('request_timeout_seconds'), 2);
   assert.equal(metrics.value('synchronize_duration_seconds'), 0.003);
+});
+
+test('changes of the settings that are refused are counted, and in the state with what is wrong', async (t) => {
+  const scene = await Scene.start(t);
+  assert.equal((await Exposition.of(scene)).value('settings_refused'), 0);
+  assert.equal('refusedSettings' in (await scene.state()), false);
+  scene.plugin.refused.push('unknown setting "y"');
+  assert.equal((await Exposition.of(scene)).value('settings_refused'), 1);
+  assert.deepEqual((await scene.state()).refusedSettings, ['unknown setting "y"']);
 });
 
 test('what is not known yet is left out', async (t) => {

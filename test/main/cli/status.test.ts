@@ -43,6 +43,12 @@ test('what is not as wanted is listed, each with what is the matter', () => {
   assert.match(text, /- default\/pinned\/main is pinned to CPUs 9, which are offline$/m);
 });
 
+test('settings that are refused are told', () => {
+  const text = status(liveState({ refusedSettings: ['config file /etc/x: unknown setting "y"'] }));
+  assert.match(text, /^As wanted +no$/m);
+  assert.match(text, /- config file \/etc\/x: unknown setting "y"; the settings before it stay in force$/m);
+});
+
 test('a pool that may be used more is no fault', () => {
   const text = status(
     liveState({ containers: [{ container: 'main', pod: 'web', kind: 'shared', cpus: '', runsOn: '0-1' }] }),
