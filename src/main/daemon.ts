@@ -266,11 +266,13 @@ export class Daemon {
       await sleep(WARM_UP_PAUSE_MS, undefined, { ref: false });
       warmUpFirstPlan(step);
     }
+    const { logger } = this.#parts.log;
     try {
       const { rehearse } = await import('./rehearsal.ts');
       await rehearse(this.#configuration.policy, () => this.#isClosed);
+      logger.debug('events are rehearsed');
     } catch (error) {
-      this.#parts.log.logger.warn({ err: error }, 'first events will take longer: rehearsing them failed');
+      logger.warn({ err: error }, 'first events will take longer: rehearsing them failed');
     }
   }
 
