@@ -4,6 +4,7 @@ import type { LogOptions } from './log.ts';
 
 const FAILED = 1;
 const BAD_USE = 2;
+const CLOSE_DEBUGGER_MS = 1000;
 
 /**
  * The program. What a command needs is loaded by that command: a plugin that the runtime starts holds up the runtime until
@@ -35,6 +36,7 @@ async function execute(command: Command, tell: (reason: unknown) => Promise<void
   if (command.name !== 'run') process.stdout.on('error', endWithReader);
   switch (command.name) {
     case 'run': {
+      keepDebuggersOut();
       // A bad flag or variable is told before anything is connected. Most plugins have none, and need not load the checks yet.
       const { environment = [], flags = [] } = command.options.sources;
       if (environment.length + flags.length > 0) {
@@ -93,6 +95,19 @@ async function execute(command: Command, tell: (reason: unknown) => Promise<void
       return print(helpText());
     }
   }
+}
+
+/**
+ * Node opens a debugger on SIGUSR1, by which whoever reaches the loopback interface can run code as the user that this runs
+ * as: root. One that was asked for by a flag of Node's stays.
+ */
+function keepDebuggersOut(): void {
+  process.on('SIGUSR1', () => {});
+  const { NODE_OPTIONS } = process.env;
+  const isAskedFor = [...process.execArgv, NODE_OPTIONS].join().includes('--inspect');
+  if (isAskedFor || !process.features.inspector) return;
+  // The signal may have come before. To load what tells takes 2 ms, for which the runtime is not to wait.
+  setTimeout(async () => (await import('node:inspector')).close(), CLOSE_DEBUGGER_MS).unref();
 }
 
 /** Somebody who has read enough, such as `head`, ends the program, and nothing is wrong. */

@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { AdminClient } from '../../src/main/admin/client.ts';
+import { until } from '../e2e/harness/until.ts';
 
 // The program as it is built: `make build` comes first.
 const ROOT = join(import.meta.dirname, '../..');
@@ -154,3 +166,76 @@ describe('a plugin ends in order, with exit code 0, on', () => {
     });
   }
 });
+
+describe('SIGUSR1 leaves no debugger open in a plugin, which goes on', () => {
+  const start = (t: TestContext, env: Record<string, string> = {}) => {
+    const adminSocket = join(folder, 'signalled/admin.sock');
+    const flags = ['--socket', join(folder, 'nri.sock'), '--admin-socket', adminSocket];
+    const plugin = spawn(PROGRAM, ['run', ...flags], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    t.after(() => plugin.kill('SIGKILL'));
+    const ended = once(plugin, 'close');
+    let written = '';
+    plugin.stderr.setEncoding('utf8').on('data', (text: string) => {
+      written += text;
+    });
+    const client = new AdminClient(adminSocket);
+    return {
+      signal: () => plugin.kill('SIGUSR1'),
+      listeners: () => tcpListenersOf(plugin.pid!),
+      written: () => written,
+      answers: () =>
+        client.state().then(
+          () => true,
+          () => false,
+        ),
+      end: async () => {
+        plugin.kill('SIGTERM');
+        assert.deepEqual(await ended, [0, null]);
+      },
+    };
+  };
+
+  test('when it runs', async (t) => {
+    const { signal, listeners, written, answers, end } = start(t);
+    await until('it answers', answers);
+    signal();
+    // Node would have opened it between these.
+    assert.deepEqual([await answers(), await answers()], [true, true]);
+    assert.deepEqual(listeners(), []);
+    await end();
+    assert.doesNotMatch(written(), /debugger|inspector/i);
+  });
+
+  test('when it has just been started', async (t) => {
+    const early = `
+      import { url } from 'node:inspector';
+      import { isMainThread } from 'node:worker_threads';
+      if (isMainThread) process.kill(process.pid, 'SIGUSR1');
+      while (isMainThread && url() === undefined) await new Promise(setImmediate);`;
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(early)}` };
+    const { listeners, written, answers, end } = start(t, env);
+    await until('it is opened', () => /Debugger listening/.test(written()));
+    await until('it is closed', () => listeners().length === 0);
+    await until('it answers', answers);
+    await end();
+  });
+});
+
+/** What a process listens on, as /proc/net/tcp has it. */
+function tcpListenersOf(pid: number): readonly string[] {
+  const open = readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${descriptor}`);
+    } catch {
+      return [];
+    }
+  });
+  return ['tcp', 'tcp6'].flatMap((protocol) =>
+    readFileSync(`/proc/${pid}/net/${protocol}`, 'utf8')
+      .split('\n')
+      .filter((line) => {
+        const [, , , state, , , , , , inode] = line.trim().split(/ +/);
+        return state === '0A' && open.includes(`socket:[${inode}]`);
+      }),
+  );
+}
