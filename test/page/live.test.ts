@@ -93,6 +93,18 @@ test('tells what is missing when the daemon is not ready, and that it has become
   assert.equal(await page.getByText('Not ready').count(), 0);
 });
 
+test('tells what is wrong with settings that were refused, until it is put right', async (context) => {
+  const state = stateWith(SMALL_HOST, []);
+  const wrong = 'config.yaml:3: reservedCpus: there is no CPU 99';
+  const stub = await Stub.start(context, { ...state, refusedSettings: [wrong] });
+  const seen = await visit(context, browser, stub.address);
+  const { page } = seen;
+  await page.getByText(`Settings refused: ${wrong}; the settings before it stay in force`).waitFor();
+  stub.setState(state);
+  await page.getByText('Settings refused').waitFor({ state: 'detached' });
+  assertQuiet(seen);
+});
+
 test('keeps what it has while the daemon is gone, and catches up when it is back', async (context) => {
   const first = placed(1, database);
   const stub = await Stub.start(context, stateWith(SMALL_HOST, [database]), [first]);

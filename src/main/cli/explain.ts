@@ -14,6 +14,7 @@ import {
   outputWidth,
   ownsCpus,
   readState,
+  withReadiness,
 } from './live.ts';
 import { counted, type Paint, painter, wantsColour, wrap } from './paint.ts';
 
@@ -39,7 +40,7 @@ export async function runExplain(options: AskOptions & { readonly subject: strin
   const journal = await client.journal();
   const page = { width: outputWidth(), paint: painter(wantsColour(options.colour)) };
   const { text, found } = explain(live, journal, options.subject, page);
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${withReadiness(text, live.state)}\n`);
   return found ? 0 : 1;
 }
 

@@ -36,6 +36,12 @@ export function ownsCpus({ cpus }: ContainerView): boolean {
   return cpus !== '';
 }
 
+/** What is told of containers, and of a plugin that is not ready that it may not know all of them. */
+export function withReadiness(text: string, { health: { ready, missing } }: StateView): string {
+  if (ready) return text;
+  return `${text}\n\nThe plugin is not ready, and may not know all containers: ${missing.join(', ')}`;
+}
+
 /** The running node as `renderCpuMap` draws it. */
 export function renderLiveMap(live: LiveState, options: Omit<CpuMapOptions, 'pool'>): string {
   const owners = live.state.containers.map(

@@ -1,7 +1,7 @@
 import type { StateView } from '../admin/api.ts';
 import { AdminClient, AdminError } from '../admin/client.ts';
 import type { AskOptions } from './args.ts';
-import { moment, outputWidth, readState, renderLiveMap, untilInterrupted } from './live.ts';
+import { moment, outputWidth, readState, renderLiveMap, untilInterrupted, withReadiness } from './live.ts';
 import { wantsColour } from './paint.ts';
 
 /** ECMA-48: cursor home; erase to the end of the line; erase below; hide and show the cursor. */
@@ -45,11 +45,7 @@ export async function runMap(options: AskOptions & { readonly watch: boolean }):
 }
 
 function draw(state: StateView, colour: boolean): string {
-  const map = renderLiveMap(readState(state), { width: outputWidth(), colour });
-  const { ready, missing } = state.health;
-  return ready
-    ? map
-    : `${map}\n\nThe plugin is not ready, and may not know all containers: ${missing.join(', ')}`;
+  return withReadiness(renderLiveMap(readState(state), { width: outputWidth(), colour }), state);
 }
 
 /**

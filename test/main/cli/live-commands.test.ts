@@ -198,6 +198,15 @@ describe('without its runtime, the plugin', () => {
     assert.match(await asked('map'), /^The plugin is not ready, .* not registered with a runtime$/m);
   });
 
+  test('explains no name without saying that it may not know all', async () => {
+    const unready = /^The plugin is not ready, .* not registered with a runtime$/m;
+    const { code, stdout } = await plugin.ask('explain', 'nothing');
+    assert.equal(code, 1);
+    assert.match(stdout, /^There is no container or pod nothing /);
+    assert.match(stdout, unready);
+    assert.match(await asked('explain', 'train'), unready);
+  });
+
   test('is not asked whether pods fit', async () => {
     const pod = JSON.stringify({
       apiVersion: 'v1',

@@ -73,6 +73,11 @@ export function Notices({ state, link }: { state: StateView | undefined; link: L
           <b>Not ready:</b> {state.health.missing.join('; ') || 'no reason given'}
         </div>
       )}
+      {state?.refusedSettings?.map((wrong) => (
+        <p class="notice" key={wrong}>
+          <b>Settings refused:</b> {wrong}; the settings before it stay in force
+        </p>
+      ))}
       {state !== undefined && state.notAsWanted > 0 && (
         <p class="notice">
           <b>{counted(state.notAsWanted, 'container')} not as wanted:</b> told otherwise, or found on other
