@@ -1,6 +1,8 @@
-import { lstatSync, type Stats, unlinkSync } from 'node:fs';
-import { createConnection, type Server } from 'node:net';
+import { lstatSync, renameSync, type Stats, unlinkSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
+import { type FileIdentity, identify, isStillAt } from '../file-identity.ts';
 import { makeFolder } from '../folder.ts';
 import { bindSocket } from '../unix-socket.ts';
 
@@ -10,6 +12,42 @@ export class SocketInUseError extends Error {
 }
 
 const CONNECT_TIMEOUT_MS = 1000;
+/** Appended to the name of a socket for a moment. */
+const ASIDE = '~';
+
+/** A server on a unix socket. */
+export class ListeningSocket {
+  readonly #server: Server;
+  readonly #path: string;
+  readonly #file: FileIdentity;
+
+  constructor(server: Server, path: string) {
+    this.#server = server;
+    this.#path = path;
+    this.#file = identify(path);
+  }
+
+  /** Whether others can still find it: somebody may have removed it, and another process put one of its own there. */
+  get isFound(): boolean {
+    try {
+      return isStillAt(this.#path, this.#file);
+    } catch {
+      // What is said of the folder is said when a socket is made in it anew.
+      return false;
+    }
+  }
+
+  /**
+   * Ends listening and all connections. With that, Node removes whatever has the socket's name, also what another process has
+   * put there: that is out of the way meanwhile.
+   */
+  close(): void {
+    const isOthers = !this.isFound && moves(this.#path, this.#path + ASIDE);
+    this.#server.close();
+    this.#server.closeAllConnections();
+    if (isOthers) moves(this.#path + ASIDE, this.#path);
+  }
+}
 
 /**
  * Listens on a unix socket that only its owner may use. A missing folder is made, and the socket of a process that is gone is
@@ -17,12 +55,14 @@ const CONNECT_TIMEOUT_MS = 1000;
  *
  * @throws SocketInUseError when a living process listens there; Error when it cannot be made
  */
-export async function listenOnSocket(server: Server, path: string): Promise<void> {
+export async function listenOnSocket(server: Server, path: string): Promise<ListeningSocket> {
   makeFolder(dirname(path), 0o700);
-  if (await binds(server, path)) return;
-  await removeStale(path);
-  // Instances change places within milliseconds: another one may have been quicker.
-  if (!(await binds(server, path))) throw new SocketInUseError(`another process has just bound ${path}`);
+  if (!(await binds(server, path))) {
+    await removeStale(path);
+    // Instances change places within milliseconds: another one may have been quicker.
+    if (!(await binds(server, path))) throw new SocketInUseError(`another process has just bound ${path}`);
+  }
+  return new ListeningSocket(server, path);
 }
 
 /** Binds the socket. @returns whether its name was free */
@@ -63,4 +103,14 @@ function isAnswered(path: string): Promise<boolean> {
       settle(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
     );
   });
+}
+
+/** @returns whether there was something to move */
+function moves(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
 }

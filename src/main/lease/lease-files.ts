@@ -1,6 +1,7 @@
 import { existsSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { type FileIdentity, identify, isStillAt } from '../file-identity.ts';
 import { makeFolder } from '../folder.ts';
 import { bindSocket, connectSocket } from '../unix-socket.ts';
 
@@ -31,12 +32,6 @@ export interface Claim {
   readonly server: Server;
   /** Of the socket that has the number. */
   readonly file: FileIdentity;
-}
-
-/** What no other file on the machine has as long as this one is there, which a socket is while somebody listens on it. */
-interface FileIdentity {
-  readonly dev: number;
-  readonly ino: number;
 }
 
 /**
@@ -74,7 +69,7 @@ export async function claimLease(folder: string, after: number): Promise<Claim |
   let file: FileIdentity;
   try {
     await bindSocket(server, unnamed);
-    file = statSync(unnamed);
+    file = identify(unnamed);
     linkSync(unnamed, pathOf(folder, number));
   } catch (error) {
     server.close();
@@ -95,8 +90,7 @@ export async function claimLease(folder: string, after: number): Promise<Claim |
 
 /** Whether others can still find the lease: somebody may have emptied the folder, and another one begun in it anew. */
 export function isFound(folder: string, { number, file }: Claim): boolean {
-  const found = statSync(pathOf(folder, number), { throwIfNoEntry: false });
-  return found?.ino === file.ino && found.dev === file.dev;
+  return isStillAt(pathOf(folder, number), file);
 }
 
 /**
