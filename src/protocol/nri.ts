@@ -60,9 +60,6 @@ export const MemoryPolicyMode = {
   WEIGHTED_INTERLEAVE: 6,
 } as const;
 
-/** Flags of a memory policy (NRI `MpolFlag`, set_mempolicy(2)). */
-export const MemoryPolicyFlag = { STATIC_NODES: 0, RELATIVE_NODES: 1, NUMA_BALANCING: 2 } as const;
-
 type Answer<T> = methods.Answer<T>;
 
 /** What a plugin does when the runtime calls it. Runtimes call one handler at a time. */

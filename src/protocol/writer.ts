@@ -41,12 +41,6 @@ export class MessageWriter {
     return this.int64(value);
   }
 
-  int32s(values: readonly number[]): this {
-    this.fork();
-    for (const value of values) this.int32(value);
-    return this.ldelim();
-  }
-
   /** Numbers that were rounded up to 2^63 ("unlimited" is often the largest integer, which is no double) are sent as that one. */
   int64(value: number): this {
     return value >= 0 && value < 2 ** 63 ? this.uint32(value) : this.#bigVarint(value, MAX_INT64);

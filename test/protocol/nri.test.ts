@@ -13,7 +13,6 @@ import {
   ContainerState,
   Event,
   eventMask,
-  MemoryPolicyFlag,
   MemoryPolicyMode,
   PluginConnection,
   type PluginHandlers,
@@ -146,7 +145,7 @@ test('a creation is adjusted, with CPUs, memory nodes, memory policy and updates
   const adjust = {
     linux: {
       resources: { cpu: { cpus: '0-1', mems: '0', shares: { value: 2 } } },
-      memoryPolicy: { mode: MemoryPolicyMode.BIND, nodes: '0', flags: [MemoryPolicyFlag.STATIC_NODES] },
+      memoryPolicy: { mode: MemoryPolicyMode.BIND, nodes: '0' },
     },
   };
   const { runtime, close } = await connected(t, {

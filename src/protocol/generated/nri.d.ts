@@ -229,8 +229,6 @@ export interface LinuxMemoryPolicy {
   readonly mode: number;
   /** Memory node list. */
   readonly nodes: string;
-  /** MPOL_F_ flags, see MemoryPolicyFlag in nri.ts. */
-  readonly flags: readonly number[];
 }
 export const LinuxMemoryPolicy: MessageType<LinuxMemoryPolicy>;
 

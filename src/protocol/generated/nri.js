@@ -2971,7 +2971,6 @@ export const LinuxContainerAdjustment = $root.LinuxContainerAdjustment = (() => 
 export const LinuxMemoryPolicy = $root.LinuxMemoryPolicy = (() => {
 
     const LinuxMemoryPolicy = function (properties) {
-        this.flags = [];
         if (properties)
             for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                 if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2980,7 +2979,6 @@ export const LinuxMemoryPolicy = $root.LinuxMemoryPolicy = (() => {
 
     LinuxMemoryPolicy.prototype.mode = 0;
     LinuxMemoryPolicy.prototype.nodes = "";
-    LinuxMemoryPolicy.prototype.flags = $util.emptyArray;
 
     LinuxMemoryPolicy.encode = function (message, writer, _depth) {
         if (!writer)
@@ -2993,8 +2991,6 @@ export const LinuxMemoryPolicy = $root.LinuxMemoryPolicy = (() => {
             writer.uint32(8).int32(message.mode);
         if (message.nodes != null && $Object.hasOwnProperty.call(message, "nodes") && message.nodes !== "")
             writer.uint32(18).string(message.nodes);
-        if (message.flags != null && message.flags.length)
-            writer.uint32(26).int32s(message.flags);
         if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
             for (let i = 0; i < message.$unknowns.length; ++i)
                 writer.raw(message.$unknowns[i]);
@@ -3044,20 +3040,6 @@ export const LinuxMemoryPolicy = $root.LinuxMemoryPolicy = (() => {
                         message.nodes = value;
                     else
                         delete message.nodes;
-                    continue;
-                }
-            case 3: {
-                    if (wireType === 2) {
-                        if (!(message.flags && message.flags.length))
-                            message.flags = [];
-                        reader.int32s(message.flags);
-                        continue;
-                    }
-                    if (wireType !== 0)
-                        break;
-                    if (!(message.flags && message.flags.length))
-                        message.flags = [];
-                    message.flags.push(reader.int32());
                     continue;
                 }
             }
