@@ -1,5 +1,6 @@
 import type { ContainerView, StateView } from '../admin/api.ts';
 import { AdminClient } from '../admin/client.ts';
+import { requestTimeoutFor } from '../nri/request-timeout.ts';
 import type { AskOptions } from './args.ts';
 import {
   describeDrift,
@@ -13,10 +14,6 @@ import {
 } from './live.ts';
 import { counted, type Paint, painter, wantsColour, wrap } from './paint.ts';
 
-/** What NRI gives a plugin by default, in milliseconds. */
-const DEFAULT_REQUEST_TIMEOUT_MS = 2000;
-/** What a runtime takes to update a container: an event may change them all, while it holds up the next one. */
-const UPDATE_MS = 10;
 const NAME_COLUMNS = 14;
 const NAMED_PROBLEMS = 20;
 
@@ -116,7 +113,7 @@ function findProblems(live: LiveState, growing: number): readonly string[] {
   const { state, topology, cpus } = live;
   const { containers, health, notAsWanted, runtime, events } = state;
   const timeout = runtime?.requestTimeoutMs;
-  const needed = Math.max(DEFAULT_REQUEST_TIMEOUT_MS, containers.length * UPDATE_MS);
+  const needed = requestTimeoutFor(containers.length);
   const slowestMs = Math.max(0, ...events.map(({ maxUs }) => maxUs)) / 1000;
   const ofContainers = containers.flatMap((view) => {
     const name = nameOfView(view);

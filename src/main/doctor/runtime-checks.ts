@@ -1,4 +1,5 @@
 import { counted } from '../cli/paint.ts';
+import { requestTimeoutFor, UPDATE_MS } from '../nri/request-timeout.ts';
 import { seconds } from './durations.ts';
 import { type Facts, socketFile } from './facts.ts';
 import { type Check, error, note, type Outcome, ok, type Remedy, skipped, warning } from './finding.ts';
@@ -86,15 +87,10 @@ async function checkNriSocket(facts: Facts): Promise<Outcome> {
   }
 }
 
-/** What the runtime needs to update one running container, which starts a `runc update`. */
-const UPDATE_MS = 10;
 /** The kubelet's default of `maxPods`. */
 const DEFAULT_MAX_PODS = 110;
 
-/**
- * One event can make every container change its CPUs, and the runtime applies these updates one by one under its lock (NRI,
- * "updates in an answer"), while other events and plugins wait. Nothing should be given up in that time.
- */
+/** Nothing should be given up in the time that the runtime may need for one event, see `requestTimeoutFor`. */
 function checkNriTimeouts({ node, runtime, cgroups, kubelet }: Facts): Outcome {
   const { registrationTimeoutMs, requestTimeoutMs } = runtime?.nri ?? NRI_DEFAULTS;
   const maxPods = kubelet.maxPods ?? DEFAULT_MAX_PODS;
@@ -106,7 +102,7 @@ function checkNriTimeouts({ node, runtime, cgroups, kubelet }: Facts): Outcome {
     ` can take ${seconds(updatesMs)} to update`;
   const found = `Registration ${seconds(registrationTimeoutMs)}, request ${seconds(requestTimeoutMs)}; ${needed}.`;
   const registration = Math.max(NRI_DEFAULTS.registrationTimeoutMs, updatesMs);
-  const request = Math.max(NRI_DEFAULTS.requestTimeoutMs, updatesMs);
+  const request = requestTimeoutFor(containers);
   const source = runtime === undefined ? ' These are the defaults: no configuration was found.' : '';
   if (registrationTimeoutMs >= registration && requestTimeoutMs >= request) {
     return source !== '' && !node.isLive ? skipped(found + source) : ok(found + source);

@@ -1,3 +1,4 @@
+import { DEFAULT_REQUEST_TIMEOUT_MS } from '../nri/request-timeout.ts';
 import { parseDuration } from './durations.ts';
 import type { Node } from './node.ts';
 import { fileOf, flagValue, type Process } from './processes.ts';
@@ -46,7 +47,7 @@ export const NRI_DEFAULTS: NriSettings = {
   socketPath: '/var/run/nri/nri.sock',
   pluginFolder: '/opt/nri/plugins',
   registrationTimeoutMs: 5000,
-  requestTimeoutMs: 2000,
+  requestTimeoutMs: DEFAULT_REQUEST_TIMEOUT_MS,
 };
 
 /** Where distributions keep containerd's configuration. */

@@ -28,6 +28,7 @@ import {
   podFacts,
   updateMessages,
 } from './messages.ts';
+import { DEFAULT_REQUEST_TIMEOUT_MS } from './request-timeout.ts';
 import { isAtLeast, type NriVersion, runtimeNriVersion } from './runtime-version.ts';
 
 /** What a session needs of the daemon; it outlives connections. */
@@ -87,8 +88,6 @@ const EVENTS = eventMask(
   Event.REMOVE_CONTAINER,
 );
 
-/** Runtimes that do not tell how long a call may take use this (NRI's DefaultPluginRequestTimeout), in milliseconds. */
-const DEFAULT_REQUEST_TIMEOUT = 2000;
 /** The part of the request timeout after which an event is answered with an error, so that it is never answered late. */
 const DEADLINE_SHARE = 0.75;
 
@@ -96,7 +95,7 @@ const DEADLINE_SHARE = 0.75;
 export class Session implements PluginHandlers {
   readonly #options: SessionOptions;
   #isConfigured = false;
-  #requestTimeout = DEFAULT_REQUEST_TIMEOUT;
+  #requestTimeout = DEFAULT_REQUEST_TIMEOUT_MS;
   #nriVersion: NriVersion | undefined;
   #listedPods: PodSandbox[] = [];
   #listedContainers: Container[] = [];
