@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { createTopology, type Topology, type TopologyParts } from '../../placement/topology.ts';
-import { parseTopologySpec, TopologySpecError } from '../../placement/topology-spec.ts';
+import { createTopology, type Topology } from '../../placement/topology.ts';
 import { ConfigError } from '../config-error.ts';
 import { EmbeddedRuntime } from '../runtime/runtime.ts';
 import { SysfsTree } from '../runtime/sysfs-tree.ts';
@@ -14,6 +13,7 @@ import { MIN_STORY_CPUS, tellStory } from './demo-story.ts';
 import { readFlags } from './flags.ts';
 import { wantsColour } from './paint.ts';
 import { PluginProcess } from './plugin-process.ts';
+import { readTopologyFlag } from './topology-flag.ts';
 
 /** A plugin that has not registered by then never will, on the slowest machine. */
 const READY_MS = 20_000;
@@ -33,7 +33,7 @@ const ENDED_BY_SIGNAL = 128;
  */
 export async function runDemo(argv: readonly string[]): Promise<number> {
   const { topology: specification, colour } = readOptions(argv);
-  const parts = parseTopology(specification);
+  const parts = readTopologyFlag(specification);
   const topology = createTopology(parts);
   if (topology.online.size < MIN_STORY_CPUS) {
     throw new ConfigError(`--topology: the demo needs a host of at least ${MIN_STORY_CPUS} CPUs`);
@@ -108,13 +108,4 @@ function readOptions(argv: readonly string[]): { readonly topology: string; read
     topology: flags.get('topology')?.value ?? DEFAULT_TOPOLOGY,
     colour: wantsColour(color === undefined ? undefined : color === 'true'),
   };
-}
-
-function parseTopology(specification: string): TopologyParts {
-  try {
-    return parseTopologySpec(specification);
-  } catch (error) {
-    if (error instanceof TopologySpecError) throw new ConfigError(`--topology: ${error.message}`);
-    throw error;
-  }
 }

@@ -1,12 +1,11 @@
 import { readTopology } from '../../placement/sysfs.ts';
 import { createTopology, type TopologyParts } from '../../placement/topology.ts';
-import { parseTopologySpec, TopologySpecError } from '../../placement/topology-spec.ts';
 import { hostFiles } from '../../workers/host-files.ts';
 import { AdminClient } from '../admin/client.ts';
 import { outputWidth } from '../cli/live.ts';
 import { counted, wantsColour } from '../cli/paint.ts';
+import { readTopologyFlag } from '../cli/topology-flag.ts';
 import { type ConfigSources, type GivenSetting, loadConfig } from '../config.ts';
-import { ConfigError } from '../config-error.ts';
 import { readConfig } from '../config-file.ts';
 import type { JournalRecord } from '../journal.ts';
 import { liveNode } from './live-node.ts';
@@ -93,15 +92,6 @@ async function readHost(source: HostSource): Promise<Host> {
     case 'files':
       return { topology: readTopology(hostFiles(source.root)), residents: [], settings: [] };
     case 'specification':
-      return { topology: parseTopology(source.text), residents: [], settings: [] };
-  }
-}
-
-function parseTopology(text: string): TopologyParts {
-  try {
-    return parseTopologySpec(text);
-  } catch (error) {
-    if (error instanceof TopologySpecError) throw new ConfigError(`--topology: ${error.message}`);
-    throw error;
+      return { topology: readTopologyFlag(source.text), residents: [], settings: [] };
   }
 }
