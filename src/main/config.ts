@@ -12,7 +12,6 @@ import {
 } from './settings.ts';
 import { didYouMean } from './suggest.ts';
 
-export { configuredCpus } from './configured-cpus.ts';
 export { type Config, DEFAULT_CONFIG };
 
 /** One setting as a source gives it. */

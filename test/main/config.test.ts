@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  type ConfigSources,
-  configuredCpus,
-  DEFAULT_CONFIG,
-  type GivenSetting,
-  loadConfig,
-} from '../../src/main/config.ts';
+import { type ConfigSources, DEFAULT_CONFIG, type GivenSetting, loadConfig } from '../../src/main/config.ts';
 import { ConfigError } from '../../src/main/config-error.ts';
+import { configuredCpus } from '../../src/main/configured-cpus.ts';
 import type { SettingValue } from '../../src/main/settings.ts';
 
 const given = (key: string, value: SettingValue, where = 'here'): GivenSetting => ({ key, value, where });

@@ -1,5 +1,5 @@
 import { readWord } from '../../placement/sysfs-files.ts';
-import { configuredCpus } from '../config.ts';
+import { configuredCpus } from '../configured-cpus.ts';
 import type { Facts } from './facts.ts';
 import { type Check, error, note, type Outcome, ok, skipped, warning } from './finding.ts';
 

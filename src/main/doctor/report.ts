@@ -1,4 +1,4 @@
-import { counted, type Paint, type Style } from '../cli/paint.ts';
+import { counted, type Paint, type Style, wrap } from '../cli/paint.ts';
 import { exitCode, type Finding, type Level, type Remedy } from './finding.ts';
 
 /** How a finding is told: what word stands for its level, and how that is painted. */
@@ -40,7 +40,7 @@ function findingLines(
 ): readonly string[] {
   const { word, style } = LEVELS[finding.level];
   const indent = 2 + LEVEL_WIDTH + titleWidth;
-  const [first = '', ...rest] = wrapped(finding.found, width - indent);
+  const [first = '', ...rest] = wrap(finding.found, width - indent);
   const head = `  ${paint(word, style)}${' '.repeat(LEVEL_WIDTH - word.length)}${finding.title.padEnd(titleWidth)}`;
   const body = [head + first, ...rest.map((line) => ' '.repeat(indent) + line)];
   return [...body, ...(finding.remedies ?? []).flatMap((remedy) => remedyLines(remedy, width, paint))];
@@ -49,23 +49,11 @@ function findingLines(
 /** Commands are never wrapped: they are there to be copied. */
 function remedyLines({ what, lines = [] }: Remedy, width: number, paint: Paint): readonly string[] {
   const indent = ' '.repeat(2 + LEVEL_WIDTH);
-  const text = wrapped(what, width - indent.length - 2);
+  const text = wrap(what, width - indent.length - 2);
   return [
     ...text.map((line, position) => `${indent}${position === 0 ? '> ' : '  '}${line}`),
     ...lines.map((line) => (line === '' ? '' : `${indent}    ${paint(line, 'strong')}`)),
   ];
-}
-
-/** Breaks text into lines of at most `width` columns, where no word is longer. */
-export function wrapped(text: string, width: number): readonly string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 function summary(findings: readonly Finding[], paint: Paint): string {

@@ -9,7 +9,7 @@ import { painter } from '../../../src/main/cli/paint.ts';
 import { runDoctor } from '../../../src/main/doctor/doctor.ts';
 import { exitCode, type Finding, type Level } from '../../../src/main/doctor/finding.ts';
 import { openNode } from '../../../src/main/doctor/node.ts';
-import { reportJson, reportText, wrapped } from '../../../src/main/doctor/report.ts';
+import { reportJson, reportText } from '../../../src/main/doctor/report.ts';
 import { inTemporaryFolder } from '../../temporary-folder.ts';
 import { CONTAINERD, findingsOf, healthyFiles, KUBELET } from './made-up-node.ts';
 
@@ -94,10 +94,6 @@ test('the report is aligned, grouped and ends with the count', () => {
       '1 error, 1 note, 1 ok',
     ].join('\n'),
   );
-});
-
-test('a word that is longer than the line stands alone', () => {
-  assert.deepEqual(wrapped('a /very/long/path b', 5), ['a', '/very/long/path', 'b']);
 });
 
 test('the JSON holds every finding with its remedies', () => {
