@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Cpuset } from '../../placement/cpuset.ts';
-import type { Move, Plan, ReassignRequest } from '../../placement/plan.ts';
-import type { Topology } from '../../placement/topology.ts';
+import type { Move } from '../../placement/plan.ts';
 import type { ContainerFacts, ContainerResources, PodFacts } from '../../placement/workload.ts';
 import { DeadlineError } from '../actor.ts';
+import { betterPlan, isLarge, type PlanImprover } from './better-plan.ts';
 import { type CreateAnswer, type Creation, carryOut, prepareCreation } from './creation.ts';
 import { describeCounts, describeOffline, describeUnplaced, released, told } from './details.ts';
 import { byAge, type Entry, isExclusive, nameOf } from './entry.ts';
 import { Growth } from './growth.ts';
-import { type PlannedMoves, poolOf } from './place.ts';
+import { poolOf } from './place.ts';
 import type { Policy } from './policy.ts';
 import { applyResources } from './resources.ts';
 import { type Drifted, noteDoubts, noteSightings, type Sighting } from './sightings.ts';
@@ -34,20 +34,10 @@ import {
   vacatingIn,
 } from './updates.ts';
 
+export type { PlanImprover } from './better-plan.ts';
 export type { CreateAnswer } from './creation.ts';
 export type { Sighting } from './sightings.ts';
 export type { ContainerUpdate } from './updates.ts';
-
-/** Looks for better plans off the main thread (docs/placement.md, "Live reassignment"). */
-export interface PlanImprover {
-  /** Never rejects, and settles within `deadlineMs` with the best valid plan found, `first` if there is none better. */
-  improve(
-    topology: Topology,
-    request: ReassignRequest,
-    first: Plan,
-    options: { readonly epoch: number; readonly deadlineMs: number; readonly seed: number },
-  ): Promise<Plan>;
-}
 
 /** The time that a turn may take. */
 export interface TurnTime {
@@ -173,10 +163,15 @@ export class Ledger {
       const prepared = this.#prepare(pod, container);
       const { planned } = prepared.clearance;
       const { planner } = this.#options;
-      if (planned === undefined || planner === undefined || time === undefined || !this.#isLarge(planned)) {
+      if (
+        planned === undefined ||
+        planner === undefined ||
+        time === undefined ||
+        !isLarge(planned, this.#policy)
+      ) {
         return turn.end(this.#finish(prepared, prepared.clearance.moves));
       }
-      return this.#improve(planner, planned, time)
+      return betterPlan(planner, planned, this.#policy, time.requestTimeout, this.#state.epoch)
         .then((plan) => {
           if (time.isOver()) throw new DeadlineError('no plan was ready in time, nothing was changed');
           // Turns run one at a time, so the plan's epoch is still that of the ledger. Were it not, it would have to be
@@ -321,26 +316,6 @@ export class Ledger {
     this.#hasReleased = creation.superseded.length > 0;
     for (const old of creation.superseded) this.#remember(old);
     return decided;
-  }
-
-  /** Whether a reassignment is worth the workers' time. */
-  #isLarge({ request }: PlannedMoves): boolean {
-    const { minContainers, minCpus } = this.#policy.reassignment;
-    const cpus = request.victims.reduce((sum, victim) => sum + victim.cpus.size, 0);
-    return request.victims.length > minContainers || cpus > minCpus;
-  }
-
-  async #improve(planner: PlanImprover, planned: PlannedMoves, time: TurnTime): Promise<Plan> {
-    const { request, plan, leavesRoom } = planned;
-    const { timeoutShare, msPerContainer } = this.#policy.reassignment;
-    const epoch = this.#state.epoch;
-    const deadlineMs = Math.min(time.requestTimeout * timeoutShare, request.victims.length * msPerContainer);
-    const better = await planner.improve(this.#policy.topology, request, plan, {
-      epoch,
-      deadlineMs,
-      seed: epoch,
-    });
-    return leavesRoom(better) ? better : plan;
   }
 
   /**
