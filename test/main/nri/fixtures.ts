@@ -10,6 +10,7 @@ import type { ContainerFacts } from '../../../src/placement/workload.ts';
 import type {
   ConfigureRequest,
   Container,
+  CreateContainerResponse,
   LinuxResources,
   PodSandbox,
 } from '../../../src/protocol/generated/nri.js';
@@ -133,4 +134,14 @@ export function resources(facts: ContainerFacts['resources']): PartialMessage<Li
     memory: { limit: optional(memoryLimit) },
     cpu: { quota: optional(quota), period: optional(period), shares: optional(shares), cpus, mems },
   };
+}
+
+/** Containers as a Synchronize call lists them. */
+export function listed(...seen: readonly ReturnType<typeof told>[]) {
+  return { pods: seen.map(({ pod }) => pod), containers: seen.map(({ container }) => container) };
+}
+
+/** What of the CPUs of a container is adjusted at its creation. */
+export function adjusted({ adjust }: CreateContainerResponse) {
+  return adjust?.linux?.resources?.cpu;
 }

@@ -84,3 +84,8 @@ export function move(containerId: string, cpus: string): PartialMessage<Containe
 function onCpus(cpus: string): PartialMessage<LinuxResources> {
   return { cpu: { cpus } };
 }
+
+/** Gives containers CPUs by their names, and those it does not know none. */
+export function byName(cpus: Readonly<Record<string, string>>): Script {
+  return { createContainer: ({ container }) => give(cpus[container?.name ?? ''] ?? '') };
+}

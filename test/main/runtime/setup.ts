@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,4 +62,10 @@ export async function setUp(context: TestContext, options: Partial<RuntimeOption
       return runtime.createContainer(pod, { name, ...(cpus !== undefined && { cpus: { limit: cpus } }) });
     },
   };
+}
+
+/** The container that an event is about. */
+export function idOf({ container }: RuntimeEvent): string {
+  assert.ok(container);
+  return container.id;
 }
