@@ -1,5 +1,3 @@
-import type { Move } from '../placement/plan.ts';
-
 /** What an event did, as log and journal tell it. CPU sets are in list format. */
 export interface JournalRecord {
   /** Grows by one with each record. */
@@ -21,11 +19,12 @@ export interface JournalRecord {
   readonly reason?: string;
   /** Stable refusal code. */
   readonly code?: string;
-  readonly moves?: readonly (Pick<Move, 'id'> & {
+  readonly moves?: readonly {
+    readonly id: string;
     readonly container: string;
     readonly from: string;
     readonly to: string;
-  })[];
+  }[];
   /** Containers that were told something else than before. */
   readonly updates?: number;
   readonly warnings?: readonly string[];

@@ -23,7 +23,7 @@ export interface Config {
   readonly minSharedCpus: number;
   /** Namespaces whose pods may pin CPUs: names or patterns for `globMatcher`. */
   readonly pinningNamespaces: readonly string[];
-  /** Whether whole cores or few NUMA nodes come first (docs/placement.md, "Choosing N exclusive CPUs"). */
+  /** Whether whole cores or few NUMA nodes come first (docs/placement.md, "Choosing exclusive CPUs"). */
   readonly priority: 'siblings' | 'numa';
   /** Budget of container updates that only let the shared pool grow: per second, and at once. */
   readonly poolGrowth: { readonly rate: number; readonly burst: number };

@@ -2,7 +2,7 @@
 const MAX_LENGTH = 64;
 
 /** The candidate that `word` was most likely meant to be, or undefined when none is near. Case does not matter. */
-export function closest(word: string, candidates: Iterable<string>): string | undefined {
+function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_LENGTH) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;

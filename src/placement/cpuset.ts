@@ -1,3 +1,5 @@
+import { lowestBit } from './bits.ts';
+
 /** Ids from the first to the last, both included; the last one is not lower. */
 export type Range = readonly [first: number, last: number];
 
@@ -314,8 +316,4 @@ function popcount(word: number): number {
   let v = word - ((word >>> 1) & 0x55555555);
   v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
   return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-function lowestBit(word: number): number {
-  return 31 - Math.clz32(word & -word);
 }

@@ -83,6 +83,7 @@ const COMMANDS: readonly Command['name'][] = [
   'version',
   'help',
 ];
+
 /**
  * Reads the command line (without node and script) and the environment. Settings are collected, and left to `loadConfig`
  * to check.

@@ -2,6 +2,7 @@ import type { Cpuset } from '../../placement/cpuset.ts';
 import { readTopology, topologyJson } from '../../placement/sysfs.ts';
 import { createTopology, type Topology } from '../../placement/topology.ts';
 import { hostFiles } from '../../workers/host-files.ts';
+import { counted } from './paint.ts';
 
 /**
  * What `topology` prints of the host found under `hostRoot`: a summary for people, or JSON. No line end at the end.
@@ -43,7 +44,7 @@ function each(name: string, level: readonly Cpuset[]): readonly Row[] {
 
 function describe(cpus: Cpuset): string {
   if (cpus.isEmpty) return 'no CPUs';
-  return `${cpus.size} ${cpus.size === 1 ? 'CPU' : 'CPUs'}: ${cpus}`;
+  return `${counted(cpus.size, 'CPU')}: ${cpus}`;
 }
 
 /** How many cores have how many hardware threads: `16 (SMT-2)`, `24 (8 SMT-2, 16 without SMT)`. */

@@ -15,7 +15,7 @@ export type Claim =
 export const MAX_CPU_ID = 8191;
 
 /**
- * Classifies a container (docs/placement.md, "Kinds of workload"). An unreadable CPU list to pin to is the empty set: a
+ * Classifies a container (docs/placement.md, "Three kinds of workload"). An unreadable CPU list to pin to is the empty set: a
  * claim that no cpuset can meet, for such a container must be refused.
  */
 export function claimOf(

@@ -45,7 +45,7 @@ const GIB = 2 ** 30;
 const NODE_MEMORY = 1024 * GIB;
 
 /** The memory limit in bytes, undefined without one. */
-export function memoryLimit(spec: ContainerSpec, qos: QosClass): number | undefined {
+function memoryLimit(spec: ContainerSpec, qos: QosClass): number | undefined {
   return spec.memory?.limit ?? (qos === 'guaranteed' ? GIB : undefined);
 }
 
