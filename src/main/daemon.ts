@@ -14,7 +14,7 @@ import { Configuration } from './configuration.ts';
 import { logDecision } from './decision-log.ts';
 import type { StartSettings } from './given-settings.ts';
 import { keepHeapSmall } from './heap.ts';
-import { Journal } from './journal.ts';
+import { JOURNAL_RECORDS, Journal } from './journal.ts';
 import { type ContainerUpdate, Ledger } from './ledger/ledger.ts';
 import type { Policy } from './ledger/policy.ts';
 import type { Log } from './log.ts';
@@ -25,8 +25,6 @@ import { optimizeEarly, optimizeNothing } from './optimize-early.ts';
 import { Reconciler, type ReconcilerCounts } from './reconciler.ts';
 import { VERSION } from './version.ts';
 
-/** About 1 kB each. */
-const JOURNAL_RECORDS = 4000;
 /** The admin server is started when the runtime's first list is answered, or after this. */
 const START_ADMIN_MS = 1000;
 /** Unsolicited updates wait for the runtime's lock and take about 10 ms each. */

@@ -30,6 +30,9 @@ export interface JournalRecord {
   readonly warnings?: readonly string[];
 }
 
+/** So many records a plugin keeps, of about 1 kB each. */
+export const JOURNAL_RECORDS = 4000;
+
 /** The last decisions, oldest dropped first. */
 export class Journal {
   readonly #capacity: number;

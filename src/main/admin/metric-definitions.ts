@@ -78,7 +78,7 @@ export const DEFINITIONS: readonly Definition[] = [
   {
     type: 'counter',
     name: 'repair_reconnects_total',
-    help: 'Connections that the plugin ended to put containers right, where the runtime takes updates no other way.',
+    help: 'Times that the plugin had the runtime list its containers to put them right, where it takes updates no other way.',
     read: ({ reconcile }) => one(reconcile().reconnects),
   },
   {

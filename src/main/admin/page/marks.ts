@@ -5,8 +5,8 @@ export interface Mark {
   readonly colour: number;
 }
 
-/** Colours in page.css that stay apart for colour-blind eyes (Okabe and Ito's, without black). */
-export const COLOURS = 7;
+/** Colours in map.css that stay apart for colour-blind eyes (Okabe and Ito's, without black). */
+const COLOURS = 7;
 
 const GLYPHS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 

@@ -1,4 +1,4 @@
-import type { JournalRecord } from '../../journal.ts';
+import { JOURNAL_RECORDS, type JournalRecord } from '../../journal.ts';
 import type { StateView } from '../api.ts';
 import { assignMarks } from './marks.ts';
 
@@ -33,9 +33,6 @@ export const EMPTY_MODEL: Model = {
   marks: new Map(),
 };
 
-/** As many records as the daemon keeps. */
-const RECORDS = 10_000;
-
 /** What the page shows after a message. */
 export function reduce(model: Model, message: Message): Model {
   switch (message.type) {
@@ -46,7 +43,9 @@ export function reduce(model: Model, message: Message): Model {
     case 'records': {
       const last = model.records.at(-1)?.sequence ?? 0;
       const fresh = message.records.filter(({ sequence }) => sequence > last);
-      return fresh.length === 0 ? model : { ...model, records: [...model.records, ...fresh].slice(-RECORDS) };
+      return fresh.length === 0
+        ? model
+        : { ...model, records: [...model.records, ...fresh].slice(-JOURNAL_RECORDS) };
     }
     case 'restarted':
       return { ...model, records: [] };
