@@ -1,6 +1,6 @@
 import { parseCpuList } from '../placement/cpulist.ts';
 import { Cpuset } from '../placement/cpuset.ts';
-import type { CpusetReading, CpusetRequest } from '../workers/host.ts';
+import type { CpusetReading, CpusetRequest, CpusetSeen } from '../workers/host.ts';
 import type { Mailbox } from './actor.ts';
 import type { Config } from './config.ts';
 import { type Entry, isExclusive, nameOf } from './ledger/entry.ts';
@@ -66,8 +66,10 @@ export class Reconciler {
   #reconnectedAt = Number.NEGATIVE_INFINITY;
   /** Containers that the runtime may not have been able to see to yet, and until when: looking at them proves nothing. */
   readonly #settling = new Map<string, number>();
-  /** Moved containers that have not been looked at since. */
+  /** Containers to look at as soon as that proves something: moved ones, and those that may have been being started. */
   readonly #moved = new Set<string>();
+  /** Containers for whose cgroup nobody had set CPUs when it was last looked at. */
+  readonly #unset = new Set<string>();
   /** Containers found elsewhere and not seen in their place since, and where. */
   readonly #drifted = new Map<string, Cpuset>();
   #isWorking = false;
@@ -145,11 +147,13 @@ export class Reconciler {
     const epochs = new Map(entries.map((entry) => [entry.container.id, entry.epoch]));
     const readings = (await readCpusets(requests)) ?? [];
     if (this.#isClosed) return;
+    for (const id of this.#unset) if (!ledger.entries.has(id)) this.#unset.delete(id);
     const sightings = readings.flatMap((reading): Sighting[] => {
       if ('problem' in reading) {
         if (reading.problem !== 'gone') this.#sayOnce(reading.problem);
         return [];
       }
+      if (this.#mayBeStarting(reading)) return [];
       const { online, nodes, maxCpuId } = ledger.policy.topology;
       // On cgroup v2 an empty set means that of the parent; where not even that is told, nothing is restricted.
       const text = reading.cpus === '' ? (reading.effective ?? `${online}`) : reading.cpus;
@@ -174,6 +178,22 @@ export class Reconciler {
         );
       }
     }
+  }
+
+  /**
+   * Whether a container may be being started: on cgroup v2 a runtime makes the cgroup first, and sets its CPUs once it has made
+   * the file system. Who is found so a second time, later than that takes, has lost them.
+   */
+  #mayBeStarting({ id, cpus, effective }: CpusetSeen): boolean {
+    if (cpus !== '' || effective === undefined) {
+      this.#unset.delete(id);
+      return false;
+    }
+    if (this.#unset.has(id)) return false;
+    this.#unset.add(id);
+    this.#settling.set(id, this.#options.now() + SETTLE_MS);
+    this.#moved.add(id);
+    return true;
   }
 
   #countRepaired(sightings: readonly Sighting[]): void {

@@ -3,12 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { TopologyError } from '../placement/sysfs.ts';
 import type { TopologyParts } from '../placement/topology.ts';
 import { type PackedTopology, unpackTopology } from '../placement/topology-arrays.ts';
-import { type CpusetReading, type CpusetRequest, pausesMs } from './cgroup.ts';
+import { type CpusetReading, type CpusetRequest, type CpusetSeen, pausesMs } from './cgroup.ts';
 import { type CallFailure, type HostThread, startHostThread } from './host-thread.ts';
 import type { HostReading } from './host-watch.ts';
 import type { WorkerFile } from './worker-file.ts';
 
-export type { CpusetReading, CpusetRequest };
+export type { CpusetReading, CpusetRequest, CpusetSeen };
 
 export interface HostOptions {
   /** `/`, or where a container has the host's root mounted. */
