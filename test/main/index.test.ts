@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -149,18 +150,28 @@ test('what is wrong is in the log too where that is a file', () => {
   assert.deepEqual(rest, []);
 });
 
+/** Starts a plugin, which has ended when the test has, also when that fails. */
+function startPlugin(t: TestContext, adminSocket: string, env: Record<string, string> = {}) {
+  const flags = ['--socket', join(folder, 'nri.sock'), '--admin-socket', adminSocket];
+  const plugin = spawn(PROGRAM, ['run', ...flags], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(plugin, 'close');
+  t.after(async () => {
+    plugin.kill('SIGKILL');
+    await ended;
+  });
+  return { plugin, ended };
+}
+
 describe('a plugin ends in order, with exit code 0, on', () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    test(signal, async () => {
-      const flags = ['--socket', join(folder, 'nri.sock'), '--admin-socket', join(folder, 'run/admin.sock')];
-      const plugin = spawn(PROGRAM, ['run', ...flags], { env: {}, stdio: ['ignore', 'ignore', 'pipe'] });
-      const ended = once(plugin, 'exit');
+    test(signal, async (t) => {
+      const { plugin, ended } = startPlugin(t, join(folder, 'run/admin.sock'));
       const messages: string[] = [];
-      for await (const line of createInterface({ input: plugin.stderr })) {
-        const { msg } = JSON.parse(line) as { msg: string };
-        messages.push(msg);
-        if (msg === 'started') plugin.kill(signal);
-      }
+      createInterface({ input: plugin.stderr }).on('line', (line) => {
+        messages.push((JSON.parse(line) as { msg: string }).msg);
+      });
+      await until('it has started', () => messages.includes('started'));
+      plugin.kill(signal);
       assert.deepEqual(await ended, [0, null]);
       assert.equal(messages.at(-1), 'stopped');
     });
@@ -168,12 +179,9 @@ describe('a plugin ends in order, with exit code 0, on', () => {
 });
 
 describe('SIGUSR1 leaves no debugger open in a plugin, which goes on', () => {
-  const start = (t: TestContext, env: Record<string, string> = {}) => {
+  const start = (t: TestContext, env?: Record<string, string>) => {
     const adminSocket = join(folder, 'signalled/admin.sock');
-    const flags = ['--socket', join(folder, 'nri.sock'), '--admin-socket', adminSocket];
-    const plugin = spawn(PROGRAM, ['run', ...flags], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    t.after(() => plugin.kill('SIGKILL'));
-    const ended = once(plugin, 'close');
+    const { plugin, ended } = startPlugin(t, adminSocket, env);
     let written = '';
     plugin.stderr.setEncoding('utf8').on('data', (text: string) => {
       written += text;
@@ -207,10 +215,14 @@ describe('SIGUSR1 leaves no debugger open in a plugin, which goes on', () => {
   });
 
   test('when it has just been started', async (t) => {
+    // On any port: the usual one may be taken, and the debugger would never be opened then.
     const early = `
       import { url } from 'node:inspector';
       import { isMainThread } from 'node:worker_threads';
-      if (isMainThread) process.kill(process.pid, 'SIGUSR1');
+      if (isMainThread) {
+        process.debugPort = 0;
+        process.kill(process.pid, 'SIGUSR1');
+      }
       while (isMainThread && url() === undefined) await new Promise(setImmediate);`;
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(early)}` };
     const { listeners, written, answers, end } = start(t, env);
@@ -230,8 +242,10 @@ function tcpListenersOf(pid: number): readonly string[] {
       return [];
     }
   });
-  return ['tcp', 'tcp6'].flatMap((protocol) =>
-    readFileSync(`/proc/${pid}/net/${protocol}`, 'utf8')
+  // A kernel without IPv6 has no list for it.
+  const lists = ['tcp', 'tcp6'].map((protocol) => `/proc/${pid}/net/${protocol}`).filter(existsSync);
+  return lists.flatMap((list) =>
+    readFileSync(list, 'utf8')
       .split('\n')
       .filter((line) => {
         const [, , , state, , , , , , inode] = line.trim().split(/ +/);

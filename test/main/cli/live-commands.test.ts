@@ -84,7 +84,7 @@ describe('map', () => {
       Object.assign(stdout, { isTTY: true, columns: 0, rows: 0 });
       const write = stdout.write.bind(stdout);
       stdout.write = (text, ...more) => {
-        if (text.includes('package 1')) process.kill(process.pid, 'SIGINT');
+        if (text.includes('\\n')) process.kill(process.pid, 'SIGINT');
         return write(text, ...more);
       };`;
     const { code, stdout } = await runProgram(
