@@ -24,7 +24,7 @@ export const churn: Scenario = {
   async *run(node, { of, random }) {
     await node.start();
     yield* fill(node, mixedNode(node.host.parts, random).slice(0, STAYING));
-    yield* warmUp(createAndStop(node, of(500, 10_000)));
+    yield* warmUp(createAndStop(node, of(300, 10_000)));
     await node.endWarmUp();
     node.noteMemory('resident memory before');
     const cycles = of(1000, node.host.parts.online.size === LONG_ON ? 200_000 : 20_000);

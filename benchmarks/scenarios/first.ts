@@ -2,7 +2,7 @@ import type { Scenario } from '../scenario.ts';
 import { mixedNode } from '../workload.ts';
 
 /** The kubelet comes some seconds after the runtime. */
-const WAIT_MS = 6000;
+const WAIT_MS = 5000;
 const GAP_MS = 20;
 
 export const first: Scenario = {
@@ -14,7 +14,7 @@ export const first: Scenario = {
     await node.start();
     yield WAIT_MS;
     await node.endWarmUp();
-    for (const workload of mixedNode(node.host.parts, random).slice(0, of(60, 200))) {
+    for (const workload of mixedNode(node.host.parts, random).slice(0, of(50, 200))) {
       await node.run(workload);
       yield GAP_MS;
     }

@@ -5,7 +5,7 @@ const COUNT = 100;
 const FULL = 0.7;
 const LARGEST = 8;
 /** In which the plugin may let shared containers grow as it likes. */
-const PAUSE_MS = 3000;
+const PAUSE_MS = 2500;
 /** How long after a storm plugins may still send updates, in the long form. */
 const AFTERMATH_MS = 15_000;
 
