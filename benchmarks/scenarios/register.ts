@@ -9,7 +9,7 @@ export const register: Scenario = {
   about:
     'The plugin is started on an empty node, and on one full of containers that were all created without it. Time from the start of the process to its registration and to the end of its synchronization, in which it is listed all containers.',
   async *run(node, { of, containers, random }) {
-    const times = of(3, 10);
+    const times = of(2, 10);
     for (let time = 0; time < times; time++) {
       node.measurements.latency('node -e 0', await emptyProgram());
       await node.measuredStart('empty node');

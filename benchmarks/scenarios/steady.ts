@@ -13,10 +13,10 @@ export const steady: Scenario = {
   async *run(node, { of, containers, random }) {
     await node.start();
     const running = yield* fill(node, mixedNode(node.host.parts, random, containers));
-    yield* warmUp(turnOver(node, running, random, of(4, 20)));
+    yield* warmUp(turnOver(node, running, random, of(3, 20)));
     await node.endWarmUp();
     node.measurements.note('containers', running.length);
-    yield* turnOver(node, running, random, of(8, 100));
+    yield* turnOver(node, running, random, of(6, 100));
   },
 };
 
