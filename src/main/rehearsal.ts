@@ -103,12 +103,15 @@ function linkedSockets(): readonly [Duplex, Duplex] {
   return [one, two];
 }
 
-/** Makes one event after another: of ten containers five are shared, three integer and two pinned to some CPUs of the host. */
+/**
+ * Makes one event after another: of ten containers five are shared, three integer and two pinned, to some of the lowest CPUs,
+ * where integer ones mostly are and have to move.
+ */
 function madeUpEvents(runtime: RuntimeConnection, { topology, classify }: Policy): () => Promise<unknown> {
   const { annotationDomain } = classify;
   const host = new SimulatedHost({ online: topology.online, cgroupDriver: 'systemd', annotationDomain });
   const random = createRandom(1);
-  const cpus = topology.online.toArray();
+  const lowest = topology.online.toArray().slice(0, MOST_CONTAINERS);
   const running: Container[] = [];
   const anySize = (): ContainerSpec => ({ name: 'main', cpus: { limit: 1 + random(MOST_CPUS) } });
   const messages = (container: Container) => ({
@@ -118,7 +121,7 @@ function madeUpEvents(runtime: RuntimeConnection, { topology, classify }: Policy
 
   const create = (): Promise<unknown> => {
     const die = random(10);
-    const pinned = Array.from({ length: 1 + random(MOST_CPUS / 2) }, () => cpus[random(cpus.length)]);
+    const pinned = Array.from({ length: 1 + random(MOST_CPUS / 2) }, () => lowest[random(lowest.length)]);
     const pod = host.draftPod({
       name: 'rehearsal',
       qos: die < 3 ? 'guaranteed' : 'burstable',
