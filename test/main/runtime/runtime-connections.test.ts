@@ -4,7 +4,19 @@ import { describe, test } from 'node:test';
 import type { ConfigureRequest, SynchronizeRequest } from '../../../src/protocol/generated/nri.js';
 import { ContainerState } from '../../../src/protocol/nri.ts';
 import { byName, connectPlugin, connectSilently, move, TIMEOUT_MS } from './fake-plugin.ts';
-import { idOf, setUp } from './setup.ts';
+import { idOf, type Setup, setUp } from './setup.ts';
+
+/** Connects a plugin. @returns the containers that it is listed, by name, with the CPUs that they have been given */
+async function listedTo(connect: Setup['connect']) {
+  let list: SynchronizeRequest | undefined;
+  await connect({
+    synchronize: (request) => {
+      list = request;
+      return {};
+    },
+  });
+  return list?.containers.map(({ name, linux }) => [name, linux?.resources?.cpu?.cpus]);
+}
 
 describe('connecting', () => {
   test('a plugin is configured, then shown what is there', async (t) => {
@@ -93,17 +105,7 @@ describe('connecting', () => {
     await runtime.stopContainer(idOf(ended));
     first.connection.close();
     await first.connection.closed;
-    let list: SynchronizeRequest | undefined;
-    await connect({
-      synchronize: (request) => {
-        list = request;
-        return {};
-      },
-    });
-    assert.deepEqual(
-      list?.containers.map(({ name, linux }) => [name, linux?.resources?.cpu?.cpus]),
-      [['pinned', '0-3']],
-    );
+    assert.deepEqual(await listedTo(connect), [['pinned', '0-3']]);
     assert.match(runtime.losses.join(), /closed the connection/);
   });
 
@@ -161,20 +163,10 @@ describe('synchronizing', () => {
     await connect({ createContainer: () => ({ update: [move(idOf(moved), '4-5')] }) });
     await run('new');
     await runtime.stopContainer(idOf(ended));
-    let list: SynchronizeRequest | undefined;
-    await connect({
-      synchronize: (request) => {
-        list = request;
-        return {};
-      },
-    });
-    assert.deepEqual(
-      list?.containers.map(({ name, linux }) => [name, linux?.resources?.cpu?.cpus]),
-      [
-        ['moved', '4-5'],
-        ['new', ''],
-      ],
-    );
+    assert.deepEqual(await listedTo(connect), [
+      ['moved', '4-5'],
+      ['new', ''],
+    ]);
   });
 
   test('1100 containers do not fit into a message', async (t) => {
